@@ -1,0 +1,76 @@
+"""How the command line speaks: languages, exit codes, alert lines, progress."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from citybrain.alerts import AlertEvent, State
+from citybrain.i18n import Language, say
+from citybrain.instants import format_clock_time
+from citybrain.model import Level, Status
+
+T = TypeVar("T")
+
+Lang = Annotated[
+    Language | None, typer.Option("--lang", help="zh or en; default: CITYBRAIN_LANG, else zh.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+# Colour, shape and numeral: a colour-blind reader and a black-and-white photograph see the level too.
+_BADGES: dict[Level, tuple[str, str]] = {
+    Level.BLUE: ("●", "bold white on blue"),
+    Level.YELLOW: ("■", "bold black on yellow"),
+    Level.ORANGE: ("▲", "bold black on dark_orange"),
+    Level.RED: ("◆", "bold white on red"),
+}
+
+
+def alert_line(event: AlertEvent, language: Language) -> Text:
+    """Return one alert event as one line: time, level, state, headline, rule, the start of the identifier."""
+    shape, style = _BADGES[event.level]
+    line = Text(format_clock_time(event.sent), style="dim")
+    line.append(" ")
+    badge = say(language, f"badge.{event.level.value}")
+    if event.state is State.CLEARED:
+        line.append(f" {shape}{badge} ", style="dim")
+        line.append(f" {say(language, 'state.cleared')} ", style="green")
+    else:
+        line.append(f" {shape}{badge} ", style=style)
+        line.append(f" {say(language, f'state.{event.state.value}')} ")
+    if event.status is not Status.ACTUAL:
+        line.append(f"[{say(language, f'status.{event.status.value}')}] ", style="bold magenta")
+    if event.no_data:
+        line.append(f"[{say(language, 'state.no_data')}] ", style="yellow")
+    line.append(event.headline.in_language(language))
+    line.append(f"  {event.rule.id} #{event.identifier[:6]}/{event.sequence}", style="dim")
+    return line
+
+
+def print_json(value: Any) -> None:
+    """Print one value as one line of JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+
+
+def progress(items: Iterable[T], text: str, *, total: int | None = None) -> Iterator[T]:
+    """Yield the items while a bar on the error stream shows how far it is; silent where nobody looks."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(text, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)

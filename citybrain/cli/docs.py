@@ -1,0 +1,152 @@
+"""`citybrain docs`: writes `docs/generated/` from the code, or checks that it is up to date. For developers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import TypeAdapter
+
+from citybrain.alerts import EVENTS
+from citybrain.cli.console import err
+from citybrain.instants import format_duration
+from citybrain.metrics import FeedFile
+from citybrain.model import Reading
+from citybrain.registry import load_registry
+from citybrain.settings import Settings
+from citybrain.sites import SiteFile
+from citybrain.zones import ZoneFile
+from rules.ruleset import RuleSet, load_rules
+from rules.shape import RuleFile
+from simulators.storyline import Storyline
+from streams.topics import topics_for
+
+FOLDER = Path("docs/generated")
+_NOTE = "<!-- Written by `make docs` from the code. Do not edit. -->\n\n"
+
+
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and exit 1 when a page is out of date.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the pages lie.")] = FOLDER,
+) -> None:
+    """Write the generated pages, or check them."""
+    stale = []
+    for name, text in pages():
+        path = folder / name
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if check and stale:
+        err.print(f"out of date: {', '.join(stale)}; run `make docs`", style="red")
+        raise typer.Exit(1)
+    err.print(f"{'checked' if check else 'written'}: {folder}", style="green")
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of every generated page."""
+    yield "metrics.md", _NOTE + _metrics()
+    yield "rules.md", _NOTE + _rules(load_rules())
+    yield "settings.md", _NOTE + _settings()
+    yield "topics.md", _NOTE + _topics()
+    schemas: Mapping[str, Callable[[], dict[str, Any]]] = {
+        "reading": TypeAdapter(Reading).json_schema,
+        "alert-event": lambda: EVENTS.json_schema(by_alias=True, mode="serialization"),
+        "rule-file": RuleFile.model_json_schema,
+        "site-file": SiteFile.model_json_schema,
+        "zone-file": ZoneFile.model_json_schema,
+        "feed-file": FeedFile.model_json_schema,
+        "storyline": Storyline.model_json_schema,
+    }
+    for name, schema in schemas.items():
+        data = orjson.dumps(schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        yield f"schemas/{name}.schema.json", data.decode() + "\n"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _metrics() -> str:
+    registry = load_registry()
+    rows = [
+        [
+            f"`{name}`",
+            metric.words.zh,
+            metric.words.en,
+            metric.unit,
+            f"{metric.range[0]:g} … {metric.range[1]:g}",
+            metric.shape.value + (f" ({format_duration(metric.covers)})" if metric.covers else ""),
+            metric.meaning,
+            metric.source,
+        ]
+        for name, metric in sorted(registry.metrics.items())
+    ]
+    header = ["metric", "名称", "name", "unit", "plausible range", "shape", "meaning", "source"]
+    kinds = [
+        [
+            f"`{name}`",
+            kind.words.zh,
+            kind.words.en,
+            registry.kind_feeds[name].value,
+            ", ".join(f"`{metric}`" for metric in kind.metrics),
+            ", ".join(f"`{attribute}` ({unit})" for attribute, unit in kind.attributes.items()) or "—",
+            format_duration(kind.period),
+        ]
+        for name, kind in sorted(registry.kinds.items())
+    ]
+    kind_header = ["kind", "名称", "name", "feed", "metrics", "attributes", "period"]
+    return f"# Metrics\n\n{_table(header, rows)}\n# Kinds of site\n\n{_table(kind_header, kinds)}"
+
+
+def _rules(rules: RuleSet) -> str:
+    rows = [
+        [
+            " ".join(checked.rule.rows),
+            f"`{checked.rule.id}`",
+            checked.rule.scenario.value,
+            f"{checked.rule.words.zh} / {checked.rule.words.en}",
+            checked.entry.type,
+            str(len(rules.sites_of(checked.rule.id))),
+            "<br>".join(checked.entry.source),
+            "<br>".join(test.name for test in checked.entry.tests),
+        ]
+        for checked in rules.rules.values()
+    ]
+    header = ["rows", "rule", "scenario", "name", "type", "sites", "source", "tests"]
+    return f"# Rules in force\n\n{_table(header, rows)}"
+
+
+def _settings() -> str:
+    rows = [
+        [
+            f"`CITYBRAIN_{name.upper()}`",
+            f"`{field.default.value if hasattr(field.default, 'value') else field.default}`",
+            field.description or "",
+        ]
+        for name, field in Settings.model_fields.items()
+    ]
+    text = "The file `citybrain.toml` (or the one that `CITYBRAIN_CONFIG` names) takes the same names in lower case.\n"
+    return f"# Settings\n\n{text}\n{_table(['variable', 'default', 'meaning'], rows)}"
+
+
+def _topics() -> str:
+    rows = [
+        [
+            f"`{topic.name}`",
+            topic.key,
+            str(topic.partitions),
+            topic.cleanup.value,
+            format_duration(topic.retention) if topic.retention is not None else "—",
+            topic.timestamp_type.value,
+            topic.meaning,
+        ]
+        for topic in topics_for()
+    ]
+    header = ["topic", "key", "partitions", "cleanup", "retention", "timestamps", "meaning"]
+    return f"# Topics\n\n{_table(header, rows)}"

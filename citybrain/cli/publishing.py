@@ -1,0 +1,49 @@
+"""Sends records to the feed topics at a chosen speed; shared by `replay`, `simulate` and `demo`."""
+
+import time
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from citybrain.cli.console import err, progress
+from citybrain.cli.shared import naming_the_broker, place_of
+from citybrain.clock import SystemClock
+from citybrain.errors import UsageError
+from citybrain.i18n import Language, say
+from citybrain.settings import load_settings
+from simulators.pacing import paced
+from simulators.trace import TraceRecord
+from streams.clients import Producer
+from streams.publish import publish
+
+Speed = Annotated[str, typer.Option("--speed", help="max, or a factor such as 1x or 60x.")]
+PACED_LINGER_MS = 5
+
+
+def factor_of(speed: str) -> float | None:
+    """Return the factor of a speed such as `60x`, or None for `max`. Raises UsageError for anything else."""
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed.removesuffix("x"))
+    except ValueError as error:
+        raise UsageError(f"--speed is {speed!r}, expected max or a factor such as 60x") from error
+    if not 0 < factor < float("inf"):
+        raise UsageError(f"--speed is {speed!r}, expected more than 0")
+    return factor
+
+
+def publish_paced(records: Iterable[TraceRecord], speed: str, *, broker: str | None, language: Language) -> None:
+    """Send the records to the feed topics, at the speed given, and say how many went."""
+    factor = factor_of(speed)
+    place = place_of(broker, load_settings())
+    with naming_the_broker(place, language), Producer(place.broker, linger_ms=PACED_LINGER_MS) as producer:
+        timed = paced(records, speed=factor, clock=SystemClock(), wait=_sleep)
+        sent = publish(timed, producer, place.names, feed_partitions=place.feed_partitions)
+        count = sum(1 for _ in progress(sent, say(language, "cli.sending")))
+    err.print(say(language, "cli.sent", count=count, bootstrap=place.broker.bootstrap))
+
+
+def _sleep(span_ms: int) -> None:
+    time.sleep(span_ms / 1000)

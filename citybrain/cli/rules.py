@@ -1,0 +1,129 @@
+"""`citybrain rules`: check and test rule files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from citybrain.cli.console import AsJson, Lang, err, out, print_json, progress
+from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
+from citybrain.errors import CatalogError, UsageError
+from citybrain.i18n import Language, say
+from citybrain.problems import Problem
+from rules.ruleset import RuleSet, read_rules
+from rules.trial import TrialResult, run_trials
+
+app = typer.Typer(help="Check, test and list rules.", no_args_is_help=True)
+
+Paths = Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; default: the rules in force.")]
+
+
+@app.command()
+def check(paths: Paths = None, catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
+    """Check rule files: every problem in one pass, with its place. Exit 1 when there is any."""
+    language = language_of(lang)
+    problems: list[Problem] = []
+    count = 0
+    for path in _paths(paths, catalog):
+        found, faults = read_rules(path, catalog_folders(catalog).registry)
+        problems += faults
+        count += len(found.rules) if found is not None else 0
+    _print_problems(problems, language, as_json=as_json)
+    if problems:
+        err.print(say(language, "cli.check_failed", count=len(problems)), style="red")
+        raise typer.Exit(1)
+    err.print(say(language, "cli.check_passed", count=count), style="green")
+
+
+@app.command()
+def test(
+    paths: Paths = None,
+    only: Annotated[str | None, typer.Option("--rule", "-k", help="Only rules whose id holds this text.")] = None,
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the tests that stand beside the rules, through the engine. Exit 1 when any fails or none is there."""
+    language = language_of(lang)
+    results: list[TrialResult] = []
+    for path in _paths(paths, catalog):
+        rules = _rules(path, catalog, language)
+        chosen = [rule for rule in rules.rules if only is None or only in rule]
+        for rule in progress(chosen, say(language, "cli.testing"), total=len(chosen)):
+            results += run_trials(rules, rule)
+    if not results:
+        raise UsageError(say(language, "cli.no_tests", only=only or "*"))
+    failed = [result for result in results if not result.has_passed]
+    for result in results:
+        _print_result(result, language, as_json=as_json)
+    text = say(language, "cli.tested", passed=len(results) - len(failed), failed=len(failed))
+    err.print(text, style="red" if failed else "green")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command(name="list")
+def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
+    """List the rules in force, with their domain rows and the number of sites they are armed at."""
+    language = language_of(lang)
+    rules = _rules(catalog_folders(catalog).rules, catalog, language)
+    table = Table("id", say(language, "cli.rows"), say(language, "cli.scenario"), say(language, "cli.name"))
+    table.add_column(say(language, "cli.sites"), justify="right")
+    for checked in rules.rules.values():
+        rule, sites = checked.rule, len(rules.sites_of(checked.rule.id))
+        if as_json:
+            names = {"zh": rule.words.zh, "en": rule.words.en}
+            print_json({"id": rule.id, "rows": rule.rows, "scenario": rule.scenario, "name": names, "sites": sites})
+        else:
+            words = rule.words.in_language(language)
+            table.add_row(rule.id, " ".join(rule.rows), rule.scenario.value, words, str(sites))
+    if not as_json:
+        out.print(table)
+
+
+def _paths(paths: list[Path] | None, catalog: Path | None) -> list[Path]:
+    chosen = paths or [catalog_folders(catalog).rules]
+    for path in chosen:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    return chosen
+
+
+def _rules(path: Path, catalog: Path | None, language: Language) -> RuleSet:
+    rules, problems = read_rules(path, catalog_folders(catalog).registry)
+    if rules is None:
+        raise CatalogError("\n".join(["", *(problem.line_of_report(language) for problem in problems)]))
+    return rules
+
+
+def _print_problems(problems: Iterable[Problem], language: Language, *, as_json: bool) -> None:
+    for problem in problems:
+        if as_json:
+            print_json(
+                {
+                    "path": str(problem.path),
+                    "line": problem.line,
+                    "column": problem.column,
+                    "code": problem.code,
+                    "text": problem.text(language),
+                }
+            )
+        else:
+            out.print(problem.line_of_report(language), markup=False)
+
+
+def _print_result(result: TrialResult, language: Language, *, as_json: bool) -> None:
+    if as_json:
+        pairs = [[str(side) if side is not None else None for side in pair] for pair in result.pairs]
+        print_json({"rule": result.rule, "test": result.test, "passed": result.has_passed, "events": pairs})
+        return
+    mark, style = ("✓", "green") if result.has_passed else ("✗", "red")
+    out.print(f"[{style}]{mark}[/] {result.rule}  {result.test}")
+    if result.has_passed:
+        return
+    table = Table(say(language, "cli.expected"), say(language, "cli.seen"), "")
+    for expected, seen in result.pairs:
+        table.add_row(str(expected or "—"), str(seen or "—"), "" if expected == seen else "[red]≠[/]")
+    out.print(table)

@@ -1,0 +1,64 @@
+"""`citybrain simulate`: readings of a storyline, into a trace file or onto the feed topics."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from citybrain import __version__
+from citybrain.cli.console import Lang, err, progress
+from citybrain.cli.publishing import Speed, publish_paced
+from citybrain.cli.shared import BrokerOption, CatalogOption, catalog_folders, language_of
+from citybrain.clock import SystemClock
+from citybrain.errors import UsageError
+from citybrain.i18n import say
+from citybrain.instants import HOUR, MINUTE, parse_instant
+from citybrain.registry import load_registry
+from simulators.fleet import simulate as simulated
+from simulators.storyline import load_storyline
+from simulators.trace import TraceHeader, TraceRecord, write_trace
+
+
+def simulate(
+    out: Annotated[Path | None, typer.Option("--out", help="The trace file to write.")] = None,
+    to_kafka: Annotated[
+        bool, typer.Option("--to-kafka", help="Send to the feed topics of a simulated prefix.")
+    ] = False,
+    storyline: Annotated[str, typer.Option(help="Name or path of a storyline.")] = "first-light",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same records.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 365, help="Simulated hours.")] = 6.0,
+    start: Annotated[str | None, typer.Option(help="RFC 3339; default: so that simulated time ends now.")] = None,
+    speed: Speed = "max",
+    broker: BrokerOption = None,
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+) -> None:
+    """Simulate the sensors of the city, with a storyline of what happens to it."""
+    language = language_of(lang)
+    if (out is None) == (not to_kafka):
+        raise UsageError(say(language, "cli.one_target"))
+    began = _start(start, hours)
+    records = records_of(storyline, catalog, seed=seed, start=began, hours=hours)
+    if out is None:
+        publish_paced(records, speed, broker=broker, language=language)
+        return
+    header = TraceHeader(__version__, began, seed, storyline)
+    count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
+    err.print(say(language, "cli.written", count=count, path=out))
+
+
+def records_of(storyline: str, catalog: Path | None, *, seed: int, start: int, hours: float) -> Iterator[TraceRecord]:
+    """Return the simulated records of a storyline at the sites of the catalog."""
+    registry = load_registry(catalog_folders(catalog).registry)
+    return simulated(registry, load_storyline(storyline, registry.sites), seed=seed, start=start, hours=hours)
+
+
+def _start(start: str | None, hours: float) -> int:
+    if start is None:
+        # A whole minute, so that the times of readings look as those of real stations do.
+        return (SystemClock().now() - round(hours * HOUR)) // MINUTE * MINUTE
+    try:
+        return parse_instant(start)
+    except ValueError as error:
+        raise UsageError(f"--start: {error}") from error

@@ -1,0 +1,61 @@
+"""`citybrain worker`: judges the feed topics of a Kafka broker until it is stopped."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from citybrain.cli.console import Lang, err
+from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
+from citybrain.clock import SystemClock
+from citybrain.i18n import say
+from citybrain.settings import load_settings
+from streams.health import Pulse, served
+from streams.telemetry import Telemetry
+from streams.worker import SiteWorker
+
+
+def worker(
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed.")
+    ] = False,
+) -> None:
+    """Judge the feed topics and send alerts. Settings come from the environment and citybrain.toml."""
+    language, settings = language_of(lang), load_settings()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It complains whenever a topic is quiet, which is no fault.
+    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
+    rules = rules_in_force(catalog)
+    if with_parent:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    telemetry, pulse = Telemetry(), Pulse(SystemClock())
+    telemetry.rules(len(rules.rules))
+    site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
+    with served(telemetry, pulse, host=settings.metrics_host, port=settings.metrics_port) as port:
+        sites, group = len(rules.registry.sites), settings.group
+        err.print(
+            say(
+                language,
+                "worker.started",
+                rules=len(rules.rules),
+                sites=sites,
+                group=group,
+                bootstrap=settings.bootstrap,
+            )
+        )
+        err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
+        site_worker.run()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of standard input, which is when the parent is gone, and stop in good order."""
+    # The bare descriptor: a buffered reader would hold its lock while the process ends.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,110 @@
+"""Instants and durations: how a point in time is held, read and written.
+
+Inside the program an instant is a whole number of milliseconds since the Unix epoch, UTC, and a duration a whole
+number of milliseconds (docs/adr/0002). At every border an instant is an RFC 3339 text with an offset.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # China has one zone and no daylight saving.
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|h|d)")
+_UNITS = {"ms": 1, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
+
+
+def parse_instant(text: object) -> int:
+    """Return the instant that an RFC 3339 text names.
+
+    Raises ValueError for anything else, a text without an offset included: a reading that does not say its zone
+    could be eight hours wrong.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"found {text!r}, expected an RFC 3339 time such as 2026-06-20T08:00:00+08:00")
+    if len(text) < 20 or text[4] != "-" or text[10] not in "Tt ":
+        raise ValueError(f"found {text!r}, expected an RFC 3339 time such as 2026-06-20T08:00:00+08:00")
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset, expected one such as +08:00 or Z")
+    return instant_of(moment)
+
+
+def instant_of(moment: datetime) -> int:
+    """Return the instant of an aware datetime, rounded down to the millisecond."""
+    assert moment.tzinfo is not None, "an instant needs a zone"
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def format_instant(at: int) -> str:
+    """Return the instant as RFC 3339 in the city's zone, with milliseconds only where there are any."""
+    moment = datetime.fromtimestamp(at // 1000, LOCAL)
+    fraction = at % 1000
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{fraction:03d}+08:00" if fraction else f"{text}+08:00"
+
+
+def format_clock_time(at: int) -> str:
+    """Return the wall time of the instant in the city's zone, as `06-20 08:05:00`."""
+    return datetime.fromtimestamp(at // 1000, LOCAL).strftime("%m-%d %H:%M:%S")
+
+
+def parse_duration(text: str) -> int:
+    """Return the milliseconds of a duration such as `30s`, `10min`, `2h`, `3d` or `1h30min`.
+
+    Raises ValueError with a hint for what authors confuse: `5m` could be minutes or metres.
+    """
+    if re.fullmatch(r"\d+(?:\.\d+)?m", text):
+        number = text[:-1]
+        raise ValueError(f"{text!r} is unclear: minutes are `{number}min`, metres are `{number} m`")
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no duration, expected one such as 30s, 10min, 2h or 3d")
+    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(span: int) -> str:
+    """Return the duration in the largest units that say it exactly, as `1h30min`."""
+    if span == 0:
+        return "0s"
+    parts = []
+    for unit in ("d", "h", "min", "s", "ms"):
+        count, span = divmod(span, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+_INSTANT_SCHEMA = {"type": "string", "format": "date-time", "description": "RFC 3339 with an offset"}
+
+Instant = Annotated[
+    int,
+    BeforeValidator(parse_instant),
+    PlainSerializer(format_instant, return_type=str),
+    WithJsonSchema(_INSTANT_SCHEMA),
+]
+"""An instant in a record: milliseconds inside, RFC 3339 outside."""
+
+
+def _read_duration(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"found {value!r}, expected a duration such as 30s, 10min, 2h or 3d")
+    return parse_duration(value)
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_read_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|min|h|d))+$", "examples": ["10min"]}),
+]
+"""A duration in an author's file: milliseconds inside, `10min` outside."""

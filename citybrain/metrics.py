@@ -1,0 +1,75 @@
+"""The metric table: what can be measured, declared once, each with unit, plausible range, meaning and source.
+
+The rows stand in `citybrain/catalog/feeds/*.yaml`, one file per feed, beside the kinds of site that the feed has.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from citybrain.instants import MINUTE, Duration
+from citybrain.model import Feed, Words
+from citybrain.units import known_unit
+
+Unit = Annotated[str, AfterValidator(known_unit)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+KindName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+
+
+class Shape(StrEnum):
+    """How the values of a metric stand to time."""
+
+    SAMPLE = "sample"  # The state at the instant; sent each period.
+    INCREMENT = "increment"  # The amount since the previous reading, never negative; sums make sense.
+    MEAN = "mean"  # The mean over the span `covers` that ends at the instant.
+    ON_CHANGE = "on_change"  # The state at the instant, sent when it changes; it holds until the next one.
+
+
+class Entry(BaseModel):
+    """The common ground of everything in an author's file: unknown fields are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Metric(Entry):
+    """One row of the metric table, in the author's words."""
+
+    words: Words = Field(alias="name")
+    unit: Unit
+    range: Annotated[tuple[float, float], Field(description="the least and the greatest plausible value")]
+    shape: Shape = Shape.SAMPLE
+    covers: Duration | None = None  # Only for shape `mean`.
+    resolution: Annotated[float, Field(gt=0)] | None = None
+    meaning: str
+    source: str
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Metric":
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"range is {list(self.range)}, expected the least value first")
+        if (self.covers is not None) != (self.shape is Shape.MEAN):
+            raise ValueError("`covers` belongs to shape `mean`, and only there")
+        if self.shape is Shape.INCREMENT and self.range[0] < 0:
+            raise ValueError("an increment is never negative: the range must start at 0 or above")
+        return self
+
+
+class Kind(Entry):
+    """A kind of site: what it measures and which attributes it may carry, each with its unit (or `word`)."""
+
+    words: Words = Field(alias="name")
+    metrics: Annotated[tuple[Name, ...], Field(min_length=1)]
+    attributes: dict[Name, str] = {}
+    period: Duration = 5 * MINUTE
+    moves: bool = False  # Its readings carry a position.
+
+
+class FeedFile(Entry):
+    """One file of `citybrain/catalog/feeds/`."""
+
+    feed: Feed
+    words: Words = Field(alias="name")
+    late_max: Duration
+    metrics: dict[Name, Metric]
+    kinds: dict[KindName, Kind]

@@ -1,0 +1,225 @@
+"""The registry: feeds, metrics, kinds, sites and zones of the city, loaded from the catalog folder and checked."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from citybrain import geometry
+from citybrain.documents import Document, load, validated
+from citybrain.errors import CatalogError
+from citybrain.metrics import FeedFile, Kind, Metric, Shape
+from citybrain.model import Feed, Words
+from citybrain.problems import Problem, sorted_problems
+from citybrain.sites import Attribute, Site, SiteEntry, SiteFile
+from citybrain.units import parse_quantity
+from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile
+
+SHIPPED = Path(__file__).parent / "catalog"
+COUNTY = "county"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInfo:
+    """What the registry knows of a feed as a whole."""
+
+    words: Words
+    late_max: int  # Milliseconds.
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that rules and simulators may refer to, each by its id. `content_hash` names this very content."""
+
+    feeds: Mapping[Feed, FeedInfo]
+    metrics: Mapping[str, Metric]
+    kinds: Mapping[str, Kind]
+    kind_feeds: Mapping[str, Feed]
+    sites: Mapping[str, Site]
+    zones: Mapping[str, Zone]
+    content_hash: str
+
+    def county_name(self, adcode: str) -> Words:
+        """Return the name of a county; its adcode where no outline names it."""
+        zone = self.zones.get(adcode)
+        return zone.words if zone is not None else Words(adcode, adcode)
+
+    def covers(self, metric: str) -> int | None:
+        """Return the span that one value of the metric stands for, or None for a metric of the moment."""
+        declared = self.metrics.get(metric)
+        return declared.covers if declared is not None else None
+
+    def silent_for(self, site: Site, metric: str) -> int | None:
+        """Return how old a value may grow before it is unknown; None for a metric that speaks only on change."""
+        declared = self.metrics.get(metric)
+        if declared is not None and declared.shape is Shape.ON_CHANGE:
+            return None
+        return site.silent_for(self.covers(metric))
+
+
+def load_registry(folder: Path | None = None) -> Registry:
+    """Return the registry of a catalog folder (`feeds/`, `sites/`, `zones/`), by default the shipped one.
+
+    Raises CatalogError whose text lists every fault with its place.
+    """
+    registry, problems = read_registry(folder or SHIPPED)
+    if registry is None:
+        raise CatalogError("\n".join(problem.line_of_report("en") for problem in problems))
+    return registry
+
+
+def read_registry(folder: Path) -> tuple[Registry | None, list[Problem]]:
+    """Read a catalog folder. Without a registry there is at least one problem."""
+    reader = _Reader(folder)
+    registry = reader.read()
+    return (None, sorted_problems(reader.problems)) if reader.problems else (registry, [])
+
+
+class _Reader:
+    """Collects what the files say, and everything that is wrong with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._digest = hashlib.sha256()
+        self.problems: list[Problem] = []
+        self.feeds: dict[Feed, FeedInfo] = {}
+        self.metrics: dict[str, Metric] = {}
+        self.kinds: dict[str, Kind] = {}
+        self.kind_feeds: dict[str, Feed] = {}
+        self.zones: dict[str, Zone] = {}
+        self.sites: dict[str, Site] = {}
+
+    def read(self) -> Registry:
+        for document in self._documents("feeds", "*.yaml"):
+            self._read_feed(document)
+        for document in self._documents("zones", "*.geojson"):
+            self._read_counties(document)
+        for document in self._documents("zones", "*.yaml"):
+            self._read_zones(document)
+        for document in self._documents("sites", "*.yaml"):
+            self._read_sites(document)
+        return Registry(
+            self.feeds,
+            self.metrics,
+            self.kinds,
+            self.kind_feeds,
+            self.sites,
+            self.zones,
+            self._digest.hexdigest(),
+        )
+
+    def _documents(self, name: str, pattern: str) -> Iterator[Document]:
+        paths = sorted((self._folder / name).glob(pattern))
+        if not paths and pattern == "*.yaml":
+            self.problems.append(Problem(self._folder / name, 1, 1, "R120", {"pattern": pattern}))
+        for path in paths:
+            document, problems = load(path)
+            self.problems += problems
+            if document is not None:
+                self._digest.update(json.dumps([path.name, document.data], ensure_ascii=True).encode())
+                yield document
+
+    def _read_feed(self, document: Document) -> None:
+        file, problems = validated(document, FeedFile)
+        self.problems += problems
+        if file is None:
+            return
+        self.feeds[file.feed] = FeedInfo(file.words, file.late_max)
+        for name, metric in file.metrics.items():
+            if name in self.metrics:
+                self.problems.append(document.problem(("metrics", name), "R121", key=name))
+            self.metrics[name] = metric
+        for name, kind in file.kinds.items():
+            if name in self.kinds:
+                self.problems.append(document.problem(("kinds", name), "R121", key=name))
+            self.kinds[name], self.kind_feeds[name] = kind, file.feed
+
+    def _read_counties(self, document: Document) -> None:
+        file, problems = validated(document, CountyFile)
+        self.problems += problems
+        for index, feature in enumerate(file.features if file else ()):
+            words = Words(feature.properties.name_zh, feature.properties.name_en)
+            try:
+                area = geometry.from_geojson(feature.geometry)
+            except ValueError as error:
+                self.problems.append(document.problem(("features", index, "geometry"), "R110", text=str(error)))
+                continue
+            self.zones[feature.properties.adcode] = Zone(feature.properties.adcode, COUNTY, words, area)
+
+    def _read_zones(self, document: Document) -> None:
+        file, problems = validated(document, ZoneFile)
+        self.problems += problems
+        for index, entry in enumerate(file.zones if file else ()):
+            assert file is not None, "entries come from a file"
+            if entry.id in self.zones:
+                self.problems.append(document.problem(("zones", index, "id"), "R121", key=entry.id))
+            try:
+                area = _outline(entry)
+            except ValueError as error:
+                self.problems.append(document.problem(("zones", index), "R110", text=str(error)))
+                continue
+            self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area)
+
+    def _read_sites(self, document: Document) -> None:
+        file, problems = validated(document, SiteFile)
+        self.problems += problems
+        if file is None:
+            return
+        kind = self.kinds.get(file.kind)
+        if kind is None:
+            self.problems.append(document.problem(("kind",), "R122", key=file.kind))
+            return
+        feed = self.kind_feeds[file.kind]
+        for index, entry in enumerate(file.sites):
+            loc = ("sites", index)
+            if entry.id in self.sites:
+                self.problems.append(document.problem((*loc, "id"), "R121", key=entry.id))
+            if entry.county not in self.zones:
+                self.problems.append(document.problem((*loc, "county"), "R123", key=entry.county))
+            self.sites[entry.id] = Site(
+                entry.id,
+                entry.words,
+                feed,
+                file.kind,
+                entry.county,
+                entry.position,
+                entry.period or file.period or kind.period,
+                kind.metrics,
+                self._attributes(document, loc, entry, kind),
+                kind.moves,
+            )
+
+    def _attributes(
+        self, document: Document, loc: tuple[str | int, ...], entry: SiteEntry, kind: Kind
+    ) -> dict[str, Attribute]:
+        attributes: dict[str, Attribute] = {}
+        for name, value in entry.attributes.items():
+            place = (*loc, "attributes", name)
+            expected = kind.attributes.get(name)
+            if expected is None:
+                self.problems.append(document.problem(place, "R124", key=name, known=", ".join(kind.attributes)))
+            elif expected == "word":
+                attributes[name] = (value,) if isinstance(value, str) else tuple(value)
+            else:
+                try:
+                    quantity = parse_quantity(str(value))
+                except ValueError as error:
+                    self.problems.append(document.problem(place, "R110", text=str(error)))
+                    continue
+                if quantity.unit != expected:
+                    self.problems.append(document.problem(place, "R125", found=quantity.unit, expected=expected))
+                attributes[name] = quantity
+        return attributes
+
+
+def _outline(entry: ZoneEntry) -> geometry.Area:
+    if entry.circle is not None:
+        radius = parse_quantity(entry.circle.radius)
+        if radius.unit not in ("m", "km"):
+            raise ValueError(f"the radius is in {radius.unit}, expected m or km")
+        return geometry.circle(entry.circle.centre, radius_m=radius.number * (1000 if radius.unit == "km" else 1))
+    if entry.box is not None:
+        return geometry.box(*entry.box)
+    assert entry.polygon is not None, "the file's shape wants one outline"
+    return geometry.polygon(entry.polygon)

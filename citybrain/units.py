@@ -1,0 +1,102 @@
+"""Quantities as authors write them: a number, a space, a unit."""
+
+import re
+from dataclasses import dataclass
+
+_QUANTITY = re.compile(r"([+-]?\d+(?:\.\d+)?)(\s*)(\S.*)?")
+
+# Unit -> what it is read as in Chinese; the units of the metric table, of attributes and of derived values.
+UNITS: dict[str, str] = {
+    "m": "米",
+    "cm": "厘米",
+    "mm": "毫米",
+    "km": "公里",
+    "m/h": "米/小时",
+    "m/s": "米/秒",
+    "m³/s": "立方米/秒",
+    "℃": "摄氏度",
+    "℃/min": "摄氏度/分钟",
+    "℃/h": "摄氏度/小时",
+    "%": "%",
+    "x": "倍",
+    "deg": "度",
+    "hPa": "百帕",
+    "MPa": "兆帕",
+    "µg/m3": "微克/立方米",
+    "mg/m3": "毫克/立方米",
+    "mg/L": "毫克/升",
+    "NTU": "NTU",
+    "µS/cm": "微西/厘米",
+    "pH": "pH",
+    "dB": "分贝",
+    "nGy/h": "纳戈/小时",
+    "%LEL": "%LEL",
+    "%vol": "%vol",
+    "mA": "毫安",
+    "V": "伏",
+    "vehicles": "辆",
+    "persons": "人",
+    "persons/m2": "人/平方米",
+    "state": "",
+    "index": "",
+    "grade": "级",
+    "class": "类",
+    "mm/h": "毫米/小时",
+    "h": "小时",
+}
+
+# Other ways to write a unit, each mapped to the one spelling that is kept.
+_SPELLINGS: dict[str, str] = {
+    "m3/s": "m³/s",
+    "ug/m3": "µg/m3",
+    "μg/m3": "µg/m3",  # The Greek letter and the micro sign look alike.
+    "µg/m³": "µg/m3",
+    "μg/m³": "µg/m3",
+    "mg/m³": "mg/m3",
+    "uS/cm": "µS/cm",
+    "°C": "℃",
+    "C": "℃",
+    "persons/m²": "persons/m2",
+    "％": "%",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit, the unit in its one spelling."""
+
+    number: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{format_number(self.number)} {self.unit}"
+
+
+def parse_quantity(text: str) -> Quantity:
+    """Return the quantity that a text such as `4.5 m` names.
+
+    Raises ValueError that says what is missing: the number, the space or a known unit.
+    """
+    found = _QUANTITY.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no quantity, expected a number, a space and a unit such as `4.5 m`")
+    number, space, unit = found.groups()
+    if not unit:
+        raise ValueError(f"{text!r} has no unit, expected one such as `{number} m`")
+    if not space:
+        raise ValueError(f"{text!r} has no space before the unit, expected `{number} {unit}`")
+    return Quantity(float(number), known_unit(unit))
+
+
+def known_unit(unit: str) -> str:
+    """Return the one spelling of a unit. Raises ValueError for a unit that no metric uses."""
+    unit = _SPELLINGS.get(unit, unit)
+    if unit not in UNITS:
+        raise ValueError(f"{unit!r} is no known unit, expected one of {', '.join(UNITS)}")
+    return unit
+
+
+def format_number(number: float) -> str:
+    """Return the number with at most three decimals and no trailing zeros."""
+    text = f"{number:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

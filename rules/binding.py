@@ -1,0 +1,271 @@
+"""Binding: one rule and one site become a judge, with every limit a plain number.
+
+A limit that names an attribute the site does not have is not judged at that site. The checks of `rules.check` have
+passed before anything is bound, so what goes wrong here is our own mistake.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from citybrain.instants import HOUR, MINUTE, parse_duration
+from citybrain.metrics import Shape
+from citybrain.model import VALID_FLAG, Level, Words
+from citybrain.registry import Registry
+from citybrain.sites import Site
+from citybrain.units import Quantity, parse_quantity
+from rules.conditions import Comparison, Condition, Conditions
+from rules.derived import DERIVED, Derived
+from rules.geofence import Event, GeofenceJudge
+from rules.holding import Holding
+from rules.lifecycle import Timing
+from rules.measures import Measure, Step
+from rules.rule import Rule
+from rules.shape import (
+    ConditionEntry,
+    ConditionList,
+    ConditionsEntry,
+    GeofenceRule,
+    LevelEntry,
+    LimitEntry,
+    MeasureEntry,
+    NoDataRule,
+    RuleEntry,
+    ThresholdRule,
+    Value,
+)
+from rules.silence import ANY_METRIC, SilenceJudge
+from rules.threshold import Limit, Rung, ThresholdJudge
+
+DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadband [E].
+CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in a row [E].
+URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedSeries:
+    """A series of the site that is computed from others."""
+
+    key: str
+    derived: Derived
+
+
+def series_key(entry: MeasureEntry, accepted: Sequence[str]) -> str:
+    """Return the key of the series that a measure reads: by metric, and by flags where more than valid ones count."""
+    if entry.derived is not None:
+        return f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived
+    assert entry.metric is not None, "a measure has a metric or a derived value"
+    return entry.metric if tuple(accepted) == (VALID_FLAG,) else f"{entry.metric}|{''.join(accepted)}"
+
+
+def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
+    """Return the metrics that a measure needs at its site: one of them at least must be offered."""
+    if entry.derived is not None:
+        return DERIVED[entry.derived, entry.edition].inputs
+    assert entry.metric is not None, "a measure has a metric or a derived value"
+    return (entry.metric,)
+
+
+def unit_of(entry: MeasureEntry, registry: Registry) -> str:
+    """Return the unit of a measure's value; a slope is per hour."""
+    if entry.derived is not None:
+        unit = DERIVED[entry.derived, entry.edition].unit
+    else:
+        assert entry.metric is not None, "a measure has a metric or a derived value"
+        unit = registry.metrics[entry.metric].unit
+    return f"{unit}/h" if entry.slope_over is not None else unit
+
+
+def number_in(quantity: Quantity, unit: str) -> float:
+    """Return the quantity's number in the unit of a measure; a slope may be written per minute.
+
+    Raises ValueError for a quantity of another unit.
+    """
+    if quantity.unit == unit:
+        return quantity.number
+    if unit.endswith("/h") and quantity.unit == f"{unit.removesuffix('/h')}/min":
+        return quantity.number * HOUR / MINUTE
+    raise ValueError(f"the unit is {quantity.unit}, expected {unit}")
+
+
+def words_of(entry: MeasureEntry, registry: Registry) -> Words:
+    """Return what a measure is called."""
+    if entry.derived is not None:
+        return DERIVED[entry.derived, entry.edition].words
+    assert entry.metric is not None, "a measure has a metric or a derived value"
+    return registry.metrics[entry.metric].words
+
+
+class ThresholdBinder:
+    """Binds one threshold rule to sites."""
+
+    def __init__(self, entry: ThresholdRule, rule: Rule, registry: Registry) -> None:
+        self._entry = entry
+        self._rule = rule
+        self._registry = registry
+        self._names = list(entry.all_measures())
+        self._units = {name: unit_of(measure, registry) for name, measure in entry.all_measures().items()}
+
+    def bind(self, site: Site) -> ThresholdJudge | None:
+        """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
+        entries = self._entry.all_measures()
+        if not any(set(inputs_of(entry)) & set(site.metrics) for entry in entries.values()):
+            return None
+        measures = tuple(self._measure(entry, site) for entry in entries.values())
+        limits = tuple(
+            limit for entry in self._entry.all_limits() if (limit := self._limit(entry, measures, site)) is not None
+        )
+        if not limits:
+            return None
+        lowest = min(rung.rank for limit in limits for rung in limit.rungs)
+        return ThresholdJudge(
+            rule=self._rule,
+            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest),
+            measures=measures,
+            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
+            limits=limits,
+            only_while=self._conditions(self._entry.only_while, site),
+            clear_when=self._conditions(self._entry.clear_when, site),
+        )
+
+    def _measure(self, entry: MeasureEntry, site: Site) -> Measure:
+        metric = self._registry.metrics[inputs_of(entry)[0]]
+        step, span = _step(entry)
+        covers = metric.covers or 0
+        return Measure(
+            name=entry.derived or entry.metric or "",
+            series=series_key(entry, self._entry.accept_flags),
+            unit=unit_of(entry, self._registry),
+            step=step,
+            span=span,
+            take=entry.take,
+            grows=metric.shape is Shape.INCREMENT,
+            period=max(site.period, covers),
+            covers=covers,
+            silent_for=self._registry.silent_for(site, inputs_of(entry)[0]),
+            speaks_on_change=metric.shape is Shape.ON_CHANGE,
+        )
+
+    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
+        place = self._names.index(entry.measure)
+        unit = self._units[entry.measure]
+        numbers = {
+            level: number
+            for level in Level
+            if level in entry.ladder and (number := self.resolve(entry.ladder[level].value, unit, site)) is not None
+        }
+        rungs = tuple(
+            rung
+            for level, number in numbers.items()
+            if (rung := self._rung(entry, level, list(numbers.values()), number, measures[place], site)) is not None
+        )
+        if not rungs:
+            return None
+        clear = self.resolve(entry.clear, unit, site) if entry.clear is not None else None
+        return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
+
+    def _rung(
+        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site
+    ) -> Rung | None:
+        written = entry.ladder[level]
+        conditions = self._conditions(written.conditions, site)
+        if written.conditions and (conditions is None or len(conditions.members) < len(written.conditions)):
+            return None  # An unknown `and` is never met.
+        deadband = self._deadband(entry, numbers, number)
+        return Rung(
+            rank=level.rank,
+            value=number,
+            leave=number - deadband if entry.comparison.rises else number + deadband,
+            holding=_holding(self._entry, level, self._hold(entry, written), measure),
+            conditions=conditions,
+        )
+
+    def _hold(self, entry: LimitEntry, written: LevelEntry) -> int | None:
+        given = (written.hold, entry.hold, self._entry.hold)
+        return next((hold for hold in given if hold is not None), None)
+
+    def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
+        if entry.deadband is not None:
+            return number_in(parse_quantity(entry.deadband), self._units[entry.measure])
+        if number != 0:
+            return DEADBAND_SHARE * abs(number)
+        steps = [abs(first - second) for first in numbers for second in numbers if first != second]
+        return DEADBAND_SHARE * min(steps, default=0.0)
+
+    def _conditions(self, entry: ConditionsEntry, site: Site) -> Conditions | None:
+        is_any = isinstance(entry, ConditionList)
+        members = tuple(
+            condition
+            for member in (entry.any if isinstance(entry, ConditionList) else entry)
+            if (condition := self._condition(member, site)) is not None
+        )
+        return Conditions(members, any_of=is_any) if members else None
+
+    def _condition(self, entry: ConditionEntry, site: Site) -> Condition | None:
+        comparison: Comparison = entry.comparison
+        number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
+        return None if number is None else Condition(self._names.index(entry.measure), comparison, number)
+
+    @staticmethod
+    def resolve(value: Value, unit: str, site: Site) -> float | None:
+        """Return the number of a limit at the site, or None where the site lacks the attribute."""
+        if value.quantity is not None:
+            return number_in(parse_quantity(value.quantity), unit)
+        assert value.site is not None, "a value is a quantity or an attribute"
+        attribute = site.attributes.get(value.site)
+        if not isinstance(attribute, Quantity):
+            return None
+        number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
+        return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
+
+
+def bind_silence(entry: NoDataRule, rule: Rule, site: Site, registry: Registry) -> SilenceJudge | None:
+    """Return the judge of a `no_data` rule at the site; None where the site does not offer the metric."""
+    if entry.metric != ANY_METRIC and entry.metric not in site.metrics:
+        return None
+    period = max(site.period, registry.covers(entry.metric) or 0)
+    spans = tuple(
+        (level.rank, silence_of(entry.silent_for[level], period)) for level in Level if level in entry.silent_for
+    )
+    return SilenceJudge(rule, Timing(entry.keep_firing_for, entry.min_life, spans[0][0]), entry.metric, spans)
+
+
+def silence_of(text: str, period: int) -> int:
+    """Return the milliseconds of `3 periods` or of a duration. Raises ValueError for anything else."""
+    number, _, word = text.partition(" ")
+    if word in ("period", "periods") and number.replace(".", "", 1).isdigit():
+        return round(float(number) * period)
+    return parse_duration(text)
+
+
+def bind_geofence(entry: GeofenceRule, rule: Rule, site: Site, zones: Mapping[str, str]) -> GeofenceJudge | None:
+    """Return the judge of a geofence rule at a site that moves. `zones` maps zone id to kind."""
+    if not site.moves:
+        return None
+    event, where = entry.event
+    fitting = frozenset(zone for zone, kind in zones.items() if zone == where.id or kind == where.kind)
+    dwell = entry.dwell or {level: 0 for level in Level if level is entry.level}
+    rungs = tuple((level.rank, _moving_holding(entry, level, dwell[level], site)) for level in Level if level in dwell)
+    timing = Timing(entry.keep_firing_for, entry.min_life, rungs[0][0])
+    return GeofenceJudge(rule, timing, Event(event), fitting, rungs, site.silent_for(None))
+
+
+def _step(entry: MeasureEntry) -> tuple[Step, int]:
+    if entry.over is not None:
+        return Step.WINDOW, entry.over
+    if entry.change_over is not None:
+        return Step.CHANGE, entry.change_over
+    if entry.slope_over is not None:
+        return Step.SLOPE, entry.slope_over
+    return Step.NEWEST, 0
+
+
+def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure) -> Holding:
+    if entry.urgent:
+        return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers)
+    is_gated = level.rank >= Level.ORANGE.rank and not measure.speaks_on_change
+    return Holding(hold or 0, CONFIRMING_SAMPLES if is_gated else 1, measure.period, measure.covers)
+
+
+def _moving_holding(entry: GeofenceRule, level: Level, hold: int, site: Site) -> Holding:
+    is_gated = level.rank >= Level.ORANGE.rank and not entry.urgent
+    return Holding(hold, CONFIRMING_SAMPLES if is_gated else 1, site.period, 0)

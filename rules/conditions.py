@@ -1,0 +1,79 @@
+"""Comparisons with three answers: met, not met, unknown (`None`)."""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rules.measures import Bound, Measured
+
+
+class Comparison(StrEnum):
+    """How a measure stands to a limit."""
+
+    AT_LEAST = "at_least"
+    ABOVE = "above"
+    AT_MOST = "at_most"
+    BELOW = "below"
+
+    @property
+    def rises(self) -> bool:
+        """Tell whether greater values are the bad ones."""
+        return self in (Comparison.AT_LEAST, Comparison.ABOVE)
+
+
+_COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
+    Comparison.AT_LEAST: operator.ge,
+    Comparison.ABOVE: operator.gt,
+    Comparison.AT_MOST: operator.le,
+    Comparison.BELOW: operator.lt,
+}
+
+# What a bound still decides: a sum that is at least 60 mm is surely at least 50 mm, and surely not below 50 mm.
+_DECIDES: dict[tuple[Bound, bool], bool] = {(Bound.AT_LEAST, True): True, (Bound.AT_MOST, False): True}
+
+
+def compare(measured: Measured, comparison: Comparison, limit: float) -> bool | None:
+    """Return whether the measure meets the comparison; None where the data do not say."""
+    if measured.value is None:
+        return None
+    is_met = _COMPARE[comparison](measured.value, limit)
+    if measured.bound is Bound.EXACT:
+        return is_met
+    # With a bound in the direction of the comparison a yes is certain; against it, a no is.
+    if measured.bound is Bound.NOTHING:
+        return None
+    return is_met if is_met == _DECIDES.get((measured.bound, comparison.rises), False) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One measure against one value."""
+
+    measure: int  # Its place among the rule's measures.
+    comparison: Comparison
+    limit: float
+
+    def test(self, measured: Sequence[Measured]) -> bool | None:
+        """Return whether it is met by the values of the rule's measures."""
+        return compare(measured[self.measure], self.comparison, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Several conditions of which all, or any, must be met."""
+
+    members: tuple[Condition, ...]
+    any_of: bool = False
+
+    def test(self, measured: Sequence[Measured]) -> bool | None:
+        """Return whether they are met, by the logic of three values."""
+        return combine([member.test(measured) for member in self.members], any_of=self.any_of)
+
+
+def combine(answers: Sequence[bool | None], *, any_of: bool) -> bool | None:
+    """Return "all of" or "any of" several answers. Unknown stays unknown unless the others decide."""
+    decisive = any_of
+    if any(answer is decisive for answer in answers):
+        return decisive
+    return None if any(answer is None for answer in answers) else not decisive

@@ -1,0 +1,171 @@
+"""From a decision to an alert event: identity, texts in both languages, geometry, evidence."""
+
+from dataclasses import replace
+from typing import Any
+
+from citybrain.alerts import (
+    AlertEvent,
+    Ending,
+    Evidence,
+    MessageType,
+    RuleReference,
+    State,
+    Subject,
+    SubjectKind,
+    identify,
+    tiers_of,
+)
+from citybrain.i18n import LANGUAGES, Language, say
+from citybrain.instants import format_duration
+from citybrain.model import Level, Status, Words
+from citybrain.registry import Registry
+from citybrain.sites import Site
+from citybrain.units import format_number
+from rules.conditions import Comparison, compare
+from rules.lifecycle import Alert
+from rules.measures import Bound, Measured
+from rules.rule import Rule, level_of
+
+
+def subject_of(site: Site, position: tuple[float, float], zone: str | None, registry: Registry) -> Subject:
+    """Return what an alert at the site is about: the site, or the site as an asset in a zone."""
+    if zone is None:
+        return Subject(SubjectKind.SITE, site.id, None, site.words, position)
+    there = registry.zones[zone].words
+    words = Words(f"{site.words.zh}（{there.zh}）", f"{site.words.en} ({there.en})")
+    return Subject(SubjectKind.ASSET_IN_ZONE, site.id, zone, words, position)
+
+
+def identity(alert: Alert, status: Status, drill: str | None, rule: Rule, subject: Subject) -> Alert:
+    """Return a newly raised alert with its identifier."""
+    assert alert.onset is not None, "a raised alert has an onset"
+    return replace(alert, identifier=identify(status, drill, rule.id, subject, alert.onset))
+
+
+def compose(
+    *,
+    rule: Rule,
+    catalog: str,
+    status: Status,
+    site: Site,
+    subject: Subject,
+    zones: tuple[str, ...],
+    alert: Alert,
+    previous: Level | None,
+    evidence: Evidence,
+    observed_at: int,
+    sent: int,
+    registry: Registry,
+) -> AlertEvent:
+    """Return the event that says where the alert now stands."""
+    assert alert.onset is not None, "only an alert that was raised is published"
+    assert alert.state is not None, "only an alert that was raised is published"
+    level, is_cleared = level_of(alert.rank), alert.state is State.CLEARED
+    return AlertEvent(
+        identifier=alert.identifier,
+        sequence=alert.sequence,
+        status=status,
+        message_type=_message_type(alert),
+        references=(f"{alert.identifier}/{alert.sequence - 1}",) if alert.sequence > 1 else (),
+        scenario=rule.scenario,
+        rule=RuleReference(rule.id, catalog),
+        subject=subject,
+        county=site.county,
+        geometry=_point(subject.position),
+        zones=zones,
+        level=level,
+        previous_level=previous,
+        state=alert.state,
+        no_data=alert.no_data,
+        onset=alert.onset,
+        observed_at=observed_at,
+        sent=sent,
+        evidence=evidence,
+        headline=_both(lambda language: _headline(language, rule, subject, site, alert, evidence, registry)),
+        description=_both(lambda language: _description(language, rule)),
+        instruction=rule.action,
+        tiers=tiers_of(level),
+        ending=Ending.RECOVERED if is_cleared else None,
+    )
+
+
+def ended(event: AlertEvent, *, catalog: str, at: int) -> AlertEvent:
+    """Return the event that clears an alert because its rule is no longer there."""
+    return replace(
+        event,
+        sequence=event.sequence + 1,
+        message_type=MessageType.CANCEL,
+        references=(f"{event.identifier}/{event.sequence}",),
+        rule=RuleReference(event.rule.id, catalog),
+        previous_level=event.level,
+        state=State.CLEARED,
+        observed_at=at,
+        sent=at,
+        headline=_both(lambda language: say(language, "alert.ended", headline=event.headline.in_language(language))),
+        ending=Ending.RULE_ENDED,
+    )
+
+
+def _message_type(alert: Alert) -> MessageType:
+    if alert.state is State.CLEARED:
+        return MessageType.CANCEL
+    return MessageType.ALERT if alert.sequence == 1 else MessageType.UPDATE
+
+
+def _both(text: Any) -> Words:
+    zh, en = (text(language) for language in LANGUAGES)
+    return Words(zh, en)
+
+
+def _headline(
+    language: Language, rule: Rule, subject: Subject, site: Site, alert: Alert, evidence: Evidence, registry: Registry
+) -> str:
+    key = "cleared" if alert.state is State.CLEARED else "no_data" if alert.no_data else "raised"
+    level = level_of(alert.rank)
+    return say(
+        language,
+        f"alert.{key}",
+        county=registry.county_name(site.county).in_language(language),
+        subject=subject.words.in_language(language),
+        rule=rule.words.in_language(language),
+        level=say(language, f"level.{level.value}"),
+        evidence=_evidence(language, evidence),
+    )
+
+
+def _evidence(language: Language, evidence: Evidence) -> str:
+    words = evidence.words.in_language(language)
+    if evidence.limit is None:
+        return words
+    unit = f" {evidence.unit}" if evidence.unit not in ("state", "index") else ""
+    value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
+    window = ""
+    if evidence.window and evidence.take:
+        window = say(language, f"take.{evidence.take}", window=format_duration(evidence.window))
+    limit = f"{format_number(evidence.limit)}{unit}"
+    if not _is_met(evidence):
+        return f"{words}{window} {value}{say(language, 'alert.limit', limit=limit)}"
+    return f"{words}{window} {value} {say(language, f'comparison.{evidence.comparison}')} {limit}"
+
+
+def _is_met(evidence: Evidence) -> bool:
+    """Tell whether the value is on the bad side of the limit; on the way down it no longer is."""
+    if evidence.value is None or evidence.limit is None:
+        return False
+    if evidence.comparison == "silent_for":
+        return evidence.value >= evidence.limit
+    found = Measured(evidence.value, Bound.EXACT, 0)
+    return compare(found, Comparison(evidence.comparison), evidence.limit) is True
+
+
+def _description(language: Language, rule: Rule) -> str:
+    return say(
+        language,
+        "alert.description",
+        cause=rule.cause.in_language(language),
+        consequence=rule.consequence.in_language(language),
+    )
+
+
+def _point(position: tuple[float, float]) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [position[0], position[1]]}

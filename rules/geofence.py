@@ -1,0 +1,134 @@
+"""The judge of `geofence` rules: a site that moves is inside a zone, enters one, or leaves one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from citybrain.alerts import Evidence
+from citybrain.model import Words
+from rules.holding import Holding, Streak
+from rules.lifecycle import Timing, Verdict
+from rules.rule import Finding, Rule, SiteView
+
+POSITION = "position"  # The series key under which a new position is announced.
+
+
+class Event(StrEnum):
+    """What is watched for."""
+
+    INSIDE = "inside"  # It is in the zone, however it got there.
+    ENTER = "enter"  # It was seen outside, and now is inside; until it is outside again.
+    EXIT = "exit"  # It was seen inside, and now is outside; until it is inside again.
+
+
+_WORDS = {
+    Event.INSIDE: Words("位于区域内", "Inside the zone"),
+    Event.ENTER: Words("进入区域", "Entered the zone"),
+    Event.EXIT: Words("离开区域", "Left the zone"),
+}
+
+
+@dataclass(slots=True)
+class Track:
+    """What is remembered of one site and one zone."""
+
+    streaks: list[Streak]  # One per rung.
+    was_outside: bool = False
+    was_inside: bool = False
+
+
+@dataclass(slots=True)
+class Tracks:
+    """What is remembered of one site: a track for each of the rule's zones it ever was in."""
+
+    by_zone: dict[str, Track] = field(default_factory=dict)
+    has_position: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GeofenceJudge:
+    """A geofence rule bound to one site that moves."""
+
+    rule: Rule
+    timing: Timing
+    event: Event
+    zones: frozenset[str]
+    rungs: tuple[tuple[int, Holding], ...]  # (rank, how long and how often), lowest first.
+    silent_for: int  # A position older than this is unknown, milliseconds.
+
+    @property
+    def series_keys(self) -> tuple[str, ...]:
+        """Return the key of positions."""
+        return (POSITION,)
+
+    @property
+    def silent_after(self) -> dict[str, int]:
+        """Return the silence that makes the position unknown."""
+        return {POSITION: self.silent_for}
+
+    def new_memory(self) -> Tracks:
+        """Return a memory without any zone."""
+        return Tracks()
+
+    def judge(self, memory: Tracks, view: SiteView, instant: int) -> Sequence[Finding]:
+        """Judge the newest position against every zone it is in or was in."""
+        if view.position is None:
+            return ()
+        inside = view.inside & self.zones
+        for zone in inside - memory.by_zone.keys():
+            # A zone without a track was not around the position before: seen outside, if seen at all.
+            memory.by_zone[zone] = Track([Streak() for _ in self.rungs], was_outside=memory.has_position)
+        memory.has_position = True
+        return [
+            Finding(zone, self._verdict(track, zone in inside, instant))
+            for zone, track in sorted(memory.by_zone.items())
+        ]
+
+    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+        """Return what was watched for; value 1 says that the position is inside, 0 that it is not."""
+        is_inside = zone in view.inside
+        return Evidence(
+            measure=POSITION,
+            words=_WORDS[self.event],
+            value=float(is_inside),
+            unit="state",
+            comparison=self.event.value,
+            limit=None,
+            window=max((holding.hold for at, holding in self.rungs if at == rank), default=0) or None,
+        )
+
+    def dump(self, memory: Tracks) -> Any:
+        """Return the tracks as plain data."""
+        tracks = {
+            zone: [track.was_outside, track.was_inside, [streak.dump() for streak in track.streaks]]
+            for zone, track in sorted(memory.by_zone.items())
+        }
+        return [memory.has_position, tracks]
+
+    def load(self, data: Any) -> Tracks:
+        """Return the tracks that `dump` wrote."""
+        memory = Tracks(has_position=data[0])
+        for zone, (was_outside, was_inside, dumped) in data[1].items():
+            track = Track([Streak() for _ in self.rungs], was_outside, was_inside)
+            for streak, one in zip(track.streaks, dumped, strict=True):
+                streak.load(one)
+            memory.by_zone[zone] = track
+        return memory
+
+    def _verdict(self, track: Track, is_inside: bool, instant: int) -> Verdict:
+        match self.event:
+            case Event.INSIDE:
+                holds = is_inside
+            case Event.ENTER:
+                holds = is_inside and track.was_outside
+            case Event.EXIT:
+                holds = not is_inside and track.was_inside
+        track.was_inside |= is_inside
+        track.was_outside |= not is_inside
+        rank = 0
+        for (rung_rank, holding), streak in zip(self.rungs, track.streaks, strict=True):
+            streak.note(holds, instant, holding)
+            if streak.is_enough(holding):
+                rank = max(rank, rung_rank)
+        return Verdict(instant, rank, track.streaks[0].since, (not holds,) * 4, not holds)

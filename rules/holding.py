@@ -1,0 +1,59 @@
+"""How long, and by how many samples, a limit of one level has been met without a break."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# One sample may be missing; a longer gap says nothing about what happened in it.
+GAP_PERIODS_MAX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a level asks of its limit before it counts."""
+
+    hold: int  # `for`, milliseconds.
+    samples: int  # The evidence gate: this many samples in a row.
+    period: int  # Between two samples, milliseconds.
+    covers: int  # What the first sample stands for already, milliseconds.
+
+
+class Streak:
+    """The unbroken run of samples that met one limit, up to now."""
+
+    __slots__ = ("last_at", "samples", "since")
+
+    def __init__(self) -> None:
+        self.since: int | None = None
+        self.samples = 0
+        self.last_at: int | None = None  # The newest sample judged, met or not.
+
+    def note(self, is_met: bool | None, sample_at: int, holding: Holding) -> None:
+        """Take in the verdict on the sample of the instant. An unknown verdict is a missing sample."""
+        if is_met is None:
+            return
+        last_at = self.last_at
+        if last_at is not None and sample_at - last_at > GAP_PERIODS_MAX * holding.period:
+            self.since, self.samples = None, 0
+        is_new = last_at is None or sample_at > last_at
+        if is_new:
+            self.last_at = sample_at
+        if not is_met:
+            self.since, self.samples = None, 0
+        elif self.since is None:
+            self.since, self.samples = sample_at - holding.covers, 1
+        elif is_new:
+            self.samples += 1
+
+    def is_enough(self, holding: Holding) -> bool:
+        """Tell whether the run is long enough, in time and in samples."""
+        if self.since is None or self.last_at is None:
+            return False
+        return self.samples >= holding.samples and self.last_at - self.since >= holding.hold
+
+    def dump(self) -> list[Any]:
+        """Return the run as plain data."""
+        return [self.since, self.samples, self.last_at]
+
+    def load(self, data: list[Any]) -> None:
+        """Take over a run that `dump` returned."""
+        self.since, self.samples, self.last_at = data

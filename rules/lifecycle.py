@@ -1,0 +1,124 @@
+"""The life of an alert, as one pure function: inactive, pending, firing, recovering, cleared.
+
+Ranks stand for levels: 0 none, 1 blue to 4 red. Raising and escalating happen at once, to the highest rank that
+holds. Going down takes time: for every rank a timer runs while the measure is on the good side of it, all of them in
+parallel, so that one step may pass several ranks; a last timer runs while the clear condition holds.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from citybrain.alerts import State
+
+Timers = tuple[int | None, int | None, int | None, int | None]
+_STOPPED: Timers = (None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How slowly an alert goes down, and the rank below which there is nothing but clearing."""
+
+    keep: int  # `keep_firing_for`, milliseconds.
+    min_life: int  # Milliseconds.
+    lowest: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule says of its subject at one instant."""
+
+    instant: int
+    rank: int  # The highest whose limit is met for long enough; 0 for none.
+    since: int | None  # When the first of the limits that are met now began to be; None while none is.
+    good_side: tuple[bool | None, bool | None, bool | None, bool | None]  # Per rank; None is unknown.
+    is_clear: bool | None  # Whether the clear condition holds.
+    broke_off: bool = False  # There was a gap in the data before this instant.
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Where an alert stands. The last onset is kept after it cleared: the next one must be later."""
+
+    state: State | None = None  # None: inactive.
+    rank: int = 0
+    identifier: str = ""
+    sequence: int = 0
+    onset: int | None = None  # Of the open episode, or of the last one.
+    fired_at: int | None = None
+    no_data: bool = False
+    leaving: Timers = _STOPPED  # Since when the measure is on the good side, per rank.
+    clearing: int | None = None  # Since when the clear condition holds.
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it was raised and not cleared."""
+        return self.state in (State.FIRING, State.RECOVERING)
+
+
+class Step(StrEnum):
+    """A change of an alert that is published."""
+
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    STEPPED_DOWN = "stepped_down"
+    CLEARED = "cleared"
+
+
+def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
+    """Return where the alert stands after the verdict, and the published change, if any.
+
+    `identifier` and `sequence` are the caller's: they depend on the subject, not on time.
+    """
+    if not alert.is_open:
+        return _before_firing(alert, verdict)
+    if verdict.rank > alert.rank:
+        return replace(alert, state=State.FIRING, rank=verdict.rank, leaving=_STOPPED, clearing=None), Step.ESCALATED
+    return _while_firing(alert, verdict, timing)
+
+
+def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
+    if verdict.rank == 0:
+        state = State.PENDING if verdict.since is not None else None
+        return (alert if alert.state is state else replace(alert, state=state)), None
+    began = verdict.since if verdict.since is not None else verdict.instant
+    onset = began if alert.onset is None else max(began, alert.onset + 1)
+    return Alert(State.FIRING, verdict.rank, onset=onset, fired_at=verdict.instant), Step.RAISED
+
+
+def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
+    leaving = _leaving(alert, verdict)
+    clearing = _timer(alert.clearing, verdict.is_clear, verdict)
+    assert alert.fired_at is not None, "an open alert was raised at some instant"
+    is_old_enough = verdict.instant - alert.fired_at >= timing.min_life
+    if clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough:
+        return Alert(State.CLEARED, alert.rank, onset=alert.onset), Step.CLEARED
+    rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict.instant))
+    state = State.FIRING if clearing is None else State.RECOVERING
+    after = replace(alert, state=state, rank=rank, leaving=leaving, clearing=clearing)
+    return after, (Step.STEPPED_DOWN if rank < alert.rank else None)
+
+
+def _leaving(alert: Alert, verdict: Verdict) -> Timers:
+    first, second, third, fourth = (
+        _timer(since, is_good, verdict) for since, is_good in zip(alert.leaving, verdict.good_side, strict=True)
+    )
+    return first, second, third, fourth
+
+
+def _timer(since: int | None, holds: bool | None, verdict: Verdict) -> int | None:
+    """Return since when a condition holds. Unknown data, and a gap before known ones, start it anew."""
+    if holds is not True:
+        return None
+    return verdict.instant if since is None or verdict.broke_off else since
+
+
+def _rank_left(rank: int, leaving: Timers, timing: Timing, instant: int) -> int:
+    """Return the rank that remains: the highest whose timer has not run out.
+
+    The lowest one is left by clearing only.
+    """
+    for candidate in range(rank, timing.lowest, -1):
+        since = leaving[candidate - 1]
+        if since is None or instant - since < timing.keep:
+            return candidate
+    return min(rank, timing.lowest)

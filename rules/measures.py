@@ -1,0 +1,136 @@
+"""Measures: one number from the samples of one site, by a few steps in a fixed order.
+
+Source, then a window (`over` and `take`) or a difference (`change_over`, `slope_over`). A measure never raises: what
+cannot be known is `None`, and what is known only in part says in which direction the truth may lie.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from statistics import median
+from typing import NamedTuple
+
+from citybrain.instants import HOUR
+from rules.series import Series
+
+COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
+
+
+class Take(StrEnum):
+    """What is taken of the samples of a window."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    COUNT = "count"
+
+
+class Step(StrEnum):
+    """How the number comes from the samples."""
+
+    NEWEST = "newest"
+    WINDOW = "window"
+    CHANGE = "change"
+    SLOPE = "slope"
+
+
+class Bound(StrEnum):
+    """What a value from too few samples still says about the true one."""
+
+    EXACT = "exact"
+    AT_LEAST = "at_least"  # A sum of increments, a maximum: more data can only raise it.
+    AT_MOST = "at_most"  # A minimum: more data can only lower it.
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A compiled measure of one site."""
+
+    name: str  # The metric or derived value, for evidence.
+    series: str  # The key of the site's series it reads.
+    unit: str
+    step: Step
+    span: int  # Window or difference, milliseconds; 0 for `newest`.
+    take: Take | None
+    period: int  # Between two samples, milliseconds.
+    covers: int  # What one sample stands for, milliseconds; 0 for a value of the moment.
+    silent_for: int | None  # A value older than this is unknown; None: it holds until the next.
+    grows: bool = False  # A sum of what is never negative: more data can only raise it.
+    speaks_on_change: bool = False  # One sample is as good as two: the second would say the same.
+
+    @property
+    def reach(self) -> int:
+        """Return how far back the measure looks from the newest sample, milliseconds."""
+        return self.span + 2 * self.period
+
+
+class Measured(NamedTuple):
+    """The value of a measure as of an instant; `newest_at` is the newest sample behind it."""
+
+    value: float | None
+    bound: Bound
+    newest_at: int
+
+
+UNKNOWN = Measured(None, Bound.NOTHING, 0)
+
+
+def measure(spec: Measure, series: Series, instant: int) -> Measured:
+    """Return the measure's value as of the instant."""
+    place = series.place_at(instant)
+    if place is None:
+        return UNKNOWN
+    newest_at = series.instants[place]
+    if spec.silent_for is not None and instant - newest_at > spec.silent_for:
+        return UNKNOWN
+    if spec.step is Step.NEWEST:
+        return Measured(series.values[place], Bound.EXACT, newest_at)
+    if spec.step is Step.WINDOW:
+        return _windowed(spec, series, newest_at)
+    if spec.step is Step.CHANGE:
+        return _change(spec, series, place)
+    return _slope(spec, series, newest_at)
+
+
+def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
+    first, end = series.window(newest_at, spec.span)
+    values = series.values[first:end]
+    is_covered = len(values) * max(spec.period, 1) >= COVERAGE_MIN * spec.span
+    match spec.take:
+        case Take.SUM:
+            # The exact sum: it does not depend on the order in which late samples came.
+            partial = Bound.AT_LEAST if spec.grows else Bound.NOTHING
+            return Measured(math.fsum(values), Bound.EXACT if is_covered else partial, newest_at)
+        case Take.MAX:
+            return Measured(max(values), Bound.EXACT if is_covered else Bound.AT_LEAST, newest_at)
+        case Take.MIN:
+            return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, newest_at)
+        case Take.COUNT:
+            return Measured(float(len(values)), Bound.EXACT, newest_at)
+    mean = math.fsum(values) / len(values)
+    return Measured(mean, Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+
+
+def _change(spec: Measure, series: Series, place: int) -> Measured:
+    newest_at = series.instants[place]
+    then = series.place_at(newest_at - spec.span)
+    if then is None or newest_at - spec.span - series.instants[then] > 2 * spec.period:
+        return Measured(None, Bound.NOTHING, newest_at)
+    return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
+
+
+def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
+    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+
+    It takes the span's first edge in: a slope over 60 min is drawn from a sample 60 min ago to the newest. One spike
+    among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    """
+    first, end = series.window(newest_at, spec.span + 1)
+    instants, values = series.instants[first:end], series.values[first:end]
+    if len(values) < 3 or instants[-1] - instants[0] < COVERAGE_MIN * spec.span:
+        return Measured(None, Bound.NOTHING, newest_at)
+    slopes = [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
+    return Measured(median(slopes) * HOUR, Bound.EXACT, newest_at)

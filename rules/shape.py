@@ -1,0 +1,316 @@
+"""The shape of a rule file: exactly what an author may write. Manual: docs/rules.md.
+
+A file of `rules/catalog/<scenario>/` holds the rules of one scenario. `type` picks one of a closed set; each has a
+short list of fields and none may be invented.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, model_validator
+
+from citybrain.instants import MINUTE, Duration, Instant
+from citybrain.metrics import Entry, KindName, Name
+from citybrain.model import Level, Scenario, Words
+from citybrain.sites import SiteId
+from citybrain.units import parse_quantity
+from rules.conditions import Comparison
+from rules.measures import Take
+
+RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
+
+
+def _checked_quantity(text: str) -> str:
+    parse_quantity(text)
+    return text
+
+
+QuantityText = Annotated[str, AfterValidator(_checked_quantity), Field(examples=["4.5 m"])]
+
+
+class Value(Entry):
+    """What a limit compares with: a quantity, or an attribute of the site, moved by `plus` or scaled by `times`."""
+
+    quantity: QuantityText | None = None
+    site: Name | None = None
+    plus: QuantityText | None = None
+    times: float | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Value":
+        if (self.quantity is None) == (self.site is None):
+            raise ValueError("expected a quantity such as `4.5 m`, or the name of an attribute in `site`")
+        return self
+
+
+def _as_value(written: Any) -> Any:
+    return {"quantity": str(written)} if isinstance(written, str | int | float) else written
+
+
+AnyValue = Annotated[Value, BeforeValidator(_as_value)]
+
+
+class Compared(Entry):
+    """The four comparisons, of which a condition has exactly one."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """Return the comparison that was written."""
+        return next(comparison for comparison in Comparison if getattr(self, comparison.value) is not None)
+
+    @model_validator(mode="after")
+    def _has_one_comparison(self) -> "Compared":
+        written = [comparison.value for comparison in Comparison if getattr(self, comparison.value, None) is not None]
+        if len(written) != 1:
+            expected = ", ".join(comparison.value for comparison in Comparison)
+            raise ValueError(f"found {written or 'no comparison'}, expected exactly one of {expected}")
+        return self
+
+
+class ConditionEntry(Compared):
+    """One measure against one value."""
+
+    measure: Name
+    at_least: AnyValue | None = None
+    above: AnyValue | None = None
+    at_most: AnyValue | None = None
+    below: AnyValue | None = None
+
+
+class ConditionList(Entry):
+    """Conditions of which any one is enough; a plain list means all."""
+
+    any: Annotated[tuple[ConditionEntry, ...], Field(min_length=1)]
+
+
+ConditionsEntry = tuple[ConditionEntry, ...] | ConditionList
+
+
+class LevelEntry(Entry):
+    """The limit of one level, with what this level asks for on its own."""
+
+    value: AnyValue
+    hold: Duration | None = Field(None, alias="for")
+    conditions: Annotated[tuple[ConditionEntry, ...], Field(alias="and")] = ()
+
+
+def _as_level_entry(written: Any) -> Any:
+    is_entry = isinstance(written, LevelEntry) or (isinstance(written, dict) and "value" in written)
+    return written if is_entry else {"value": written}
+
+
+Ladder = dict[Level, Annotated[LevelEntry, BeforeValidator(_as_level_entry)]]
+
+
+class MeasureEntry(Entry):
+    """A number with a name: a metric or derived value, then a window or a difference."""
+
+    metric: Name | None = None
+    derived: Name | None = None
+    edition: str | None = None
+    over: Duration | None = None
+    take: Take | None = None
+    change_over: Duration | None = None
+    slope_over: Duration | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "MeasureEntry":
+        if (self.metric is None) == (self.derived is None):
+            raise ValueError("expected either `metric` or `derived`")
+        if (self.over is None) != (self.take is None):
+            raise ValueError("`over` and `take` belong together, as in `over: 1h, take: sum`")
+        if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:
+            raise ValueError("expected at most one of `over`, `change_over` and `slope_over`")
+        return self
+
+
+class LimitEntry(Compared):
+    """One measure against one value per level."""
+
+    measure: Name
+    at_least: Ladder | None = None
+    above: Ladder | None = None
+    at_most: Ladder | None = None
+    below: Ladder | None = None
+    hold: Duration | None = Field(None, alias="for")
+    clear: AnyValue | None = None
+    deadband: QuantityText | None = None
+
+    @property
+    def ladder(self) -> Ladder:
+        """Return the levels of the comparison that was written."""
+        ladder: Ladder = getattr(self, self.comparison.value)
+        return ladder
+
+
+class ZoneWhere(Entry):
+    """Zones by kind or by id."""
+
+    kind: KindName | None = None
+    id: str | None = None
+
+    @model_validator(mode="after")
+    def _names_zones(self) -> "ZoneWhere":
+        if (self.kind is None) == (self.id is None):
+            raise ValueError("expected either the `kind` or the `id` of zones")
+        return self
+
+
+def _as_zone_where(written: Any) -> Any:
+    return {"kind": written} if isinstance(written, str) else written
+
+
+AnyZone = Annotated[ZoneWhere, BeforeValidator(_as_zone_where)]
+"""Zones by kind (`dam-safety`, or `{kind: dam-safety}`) or by id (`{id: zn-dam-safety-kaitan}`)."""
+
+
+class PlaceEntry(Entry):
+    """The zones of a geofence."""
+
+    zone: AnyZone
+
+
+class Where(Entry):
+    """Which sites a rule concerns; every line that is written must hold."""
+
+    kind: tuple[KindName, ...] = ()
+    zone: AnyZone | None = None
+    county: tuple[str, ...] = ()
+    site: tuple[SiteId, ...] = ()
+    attribute: dict[Name, tuple[str, ...]] = {}
+
+
+class Expected(Entry):
+    """One event that a test expects, `at` a time after its start."""
+
+    at: Duration
+    level: Level
+    state: Literal["firing", "recovering", "cleared"]
+    no_data: bool = False
+
+
+class RuleTest(Entry):
+    """A test that stands beside its rule: values at one site, and the events they must give, all of them."""
+
+    name: str
+    site: SiteId
+    start: Instant | None = None
+    every: Duration | None = None  # Default: the site's own period.
+    values: dict[Name, str] = {}
+    positions: tuple[tuple[float, float] | None, ...] = ()
+    expect: tuple[Expected, ...]
+
+
+class RuleEntry(Entry):
+    """What every rule says, whatever its type."""
+
+    id: RuleId
+    rows: tuple[RowId, ...] = ()
+    words: Words = Field(alias="name")
+    hazard: KindName
+    where: Where
+    keep_firing_for: Duration = 0
+    min_life: Duration = 30 * MINUTE
+    urgent: bool = False
+    source: Annotated[tuple[str, ...], Field(min_length=1)]
+    cause: Words
+    consequence: Words
+    action: Words
+    respond_within: Duration
+    false_positives: Words
+    tests: tuple[RuleTest, ...] = ()
+
+
+class ThresholdRule(RuleEntry):
+    """One site's measures against limits per level; the worst limit decides."""
+
+    type: Literal["threshold"]
+    measure: MeasureEntry | None = None
+    measures: dict[Name, MeasureEntry] = {}
+    limits: tuple[LimitEntry, ...] = ()
+    at_least: Ladder | None = None
+    above: Ladder | None = None
+    at_most: Ladder | None = None
+    below: Ladder | None = None
+    hold: Duration | None = Field(None, alias="for")
+    clear: AnyValue | None = None
+    deadband: QuantityText | None = None
+    only_while: ConditionsEntry = ()
+    clear_when: ConditionsEntry = ()
+    accept_flags: tuple[Literal["N", "T"], ...] = ("N",)
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> "ThresholdRule":
+        is_short = self.measure is not None
+        if is_short == bool(self.limits):
+            raise ValueError("expected either one `measure` with its comparison, or `measures` and `limits`")
+        if is_short:
+            self.all_limits()  # Complains where the comparison is missing.
+        elif not self.measures:
+            raise ValueError("`limits` need `measures`")
+        elif self.clear is not None or self.deadband is not None:
+            raise ValueError("with `limits`, `clear` and `deadband` stand in each limit")
+        return self
+
+    def all_measures(self) -> dict[str, MeasureEntry]:
+        """Return the measures by name; the one of the short form is called `value`."""
+        return {"value": self.measure} if self.measure is not None else self.measures
+
+    def all_limits(self) -> tuple[LimitEntry, ...]:
+        """Return the limits; the short form is one limit on `value`."""
+        if self.limits:
+            return self.limits
+        ladders = {c.value: getattr(self, c.value) for c in Comparison}
+        return (
+            LimitEntry.model_validate({"measure": "value", "clear": self.clear, "deadband": self.deadband, **ladders}),
+        )
+
+
+class NoDataRule(RuleEntry):
+    """A site, or one metric of it, that says nothing for longer than its period allows."""
+
+    type: Literal["no_data"]
+    metric: Name = "any"
+    silent_for: dict[Level, str]
+    min_life: Duration = 0
+
+
+class GeofenceRule(RuleEntry):
+    """A site that moves, and a zone: it is inside, it enters, it leaves."""
+
+    type: Literal["geofence"]
+    inside: PlaceEntry | None = None
+    enter: PlaceEntry | None = None
+    exit: PlaceEntry | None = None
+    level: Level | None = None
+    dwell: dict[Level, Duration] = {}
+
+    @model_validator(mode="after")
+    def _has_one_event(self) -> "GeofenceRule":
+        written = [name for name in ("inside", "enter", "exit") if getattr(self, name) is not None]
+        if len(written) != 1:
+            raise ValueError(f"found {written or 'no event'}, expected exactly one of inside, enter and exit")
+        if (self.level is None) == (not self.dwell):
+            raise ValueError("expected either `level` (at once) or `dwell` (a time per level)")
+        if self.dwell and self.inside is None:
+            raise ValueError("`dwell` counts how long something is inside: it goes with `inside`")
+        return self
+
+    @property
+    def event(self) -> tuple[str, ZoneWhere]:
+        """Return what is watched for, and in which zones."""
+        name = next(name for name in ("inside", "enter", "exit") if getattr(self, name) is not None)
+        place: PlaceEntry = getattr(self, name)
+        return name, place.zone
+
+
+AnyRule = Annotated[ThresholdRule | NoDataRule | GeofenceRule, Discriminator("type")]
+
+
+class RuleFile(BaseModel):
+    """One file of `rules/catalog/<scenario>/`."""
+
+    model_config = Entry.model_config
+
+    scenario: Scenario
+    rules: Annotated[tuple[AnyRule, ...], Field(min_length=1)]

@@ -1,0 +1,65 @@
+"""The judge of `no_data` rules: a site, or one metric of it, says nothing for longer than its period allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from citybrain.alerts import Evidence
+from citybrain.instants import MINUTE
+from citybrain.model import Words
+from rules.lifecycle import Timing, Verdict
+from rules.rule import Finding, Rule, SiteView
+
+ANY_METRIC = "any"
+_WORDS = Words("无数据时长", "Time without data")
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceJudge:
+    """A `no_data` rule bound to one site. It is judged at its deadlines and when data come back."""
+
+    rule: Rule
+    timing: Timing
+    series: str  # A series key, or `any` for the site as a whole.
+    spans: tuple[tuple[int, int], ...]  # (rank, silence in milliseconds), lowest first.
+
+    @property
+    def series_keys(self) -> tuple[str, ...]:
+        """Return the series that it listens to."""
+        return (self.series,)
+
+    @property
+    def silent_after(self) -> dict[str, int]:
+        """Return nothing: silence is what this judge is about, never what it lacks."""
+        return {}
+
+    def new_memory(self) -> None:
+        """Return nothing: how long it has been silent is the engine's to know."""
+
+    def judge(self, memory: None, view: SiteView, instant: int) -> Sequence[Finding]:
+        """Judge how long the silence has lasted at the instant."""
+        silence = view.silences.get(self.series, 0)
+        rank = max((rank for rank, span in self.spans if silence >= span), default=0)
+        is_back = rank == 0
+        verdict = Verdict(instant, rank, instant - silence if rank else None, (is_back,) * 4, is_back)
+        return (Finding(None, verdict),)
+
+    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+        """Return the silence in minutes against the span of the rank."""
+        assert zone is None, "silence is about the site itself"
+        silence = view.silences.get(self.series, 0)
+        span = dict(self.spans).get(rank, self.spans[0][1])
+        return Evidence(
+            measure=self.series,
+            words=_WORDS,
+            value=round(silence / MINUTE, 1),
+            unit="min",
+            comparison="silent_for",
+            limit=round(span / MINUTE, 1),
+        )
+
+    def dump(self, memory: None) -> Any:
+        """Return nothing, as there is no memory."""
+
+    def load(self, data: Any) -> None:
+        """Return nothing, as there is no memory."""

@@ -1,0 +1,197 @@
+"""Traces: recorded or simulated records as JSON lines with a header, written whole or not at all, read as a stream.
+
+The first line is the header. Each further line is a record in the order of `at`:
+`{"at": ..., "feed": "hydrology", "reading": {...}}`, the reading as it stands on Kafka, or
+`{"at": ..., "control": "clock"}`. The last record is a clock.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from citybrain.errors import MissingError, SnapshotError
+from citybrain.instants import format_instant, parse_instant
+from citybrain.model import ControlKind, Feed
+
+FORMAT = 1
+_LINE_MAX = 1_048_576  # Bytes: what a broker takes as one record by default.
+_HEADER_KEYS = frozenset({"trace", "seed", "version", "start", "storyline", "note"})
+_READING_KEYS = frozenset({"at", "feed", "reading"})
+_CONTROL_KEYS = frozenset({"at", "control"})
+
+
+@dataclass(frozen=True, slots=True)
+class TraceHeader:
+    """What a trace says about itself. A recorded trace has neither seed nor storyline."""
+
+    version: str  # Of the program that wrote it.
+    start: int
+    seed: int | None = None
+    storyline: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRecord:
+    """One record of the log: a reading of a site, or the clock when `feed`, `site` and `reading` are None."""
+
+    at: int
+    feed: Feed | None = None
+    site: str | None = None  # The key on Kafka.
+    reading: bytes | None = None  # JSON, the value on Kafka.
+
+    def __post_init__(self) -> None:
+        given = {self.feed is None, self.site is None, self.reading is None}
+        assert len(given) == 1, "feed, site and reading come together"
+
+    @property
+    def is_clock(self) -> bool:
+        """Tell whether it carries nothing but the time."""
+        return self.reading is None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A trace on disk. Each iteration reads the file anew and holds one line at a time."""
+
+    path: Path
+    header: TraceHeader
+
+    def __iter__(self) -> Iterator[TraceRecord]:
+        """Yield the records in order. Raises SnapshotError for the first torn or wrong line."""
+        newest, record, number = self.header.start, None, 1
+        with self.path.open("rb") as file:
+            _line(self.path, 1, file.readline(_LINE_MAX))
+            for number, line in enumerate(iter(lambda: file.readline(_LINE_MAX), b""), start=2):
+                record = _record(self.path, number, _line(self.path, number, line))
+                if record.at < newest:
+                    raise _wrong(
+                        self.path, number, f"`at` {format_instant(record.at)}", f"{format_instant(newest)} or later"
+                    )
+                newest = record.at
+                yield record
+        if record is None or not record.is_clock:
+            raise _wrong(self.path, number, "the end of the file", "a clock record as the last line")
+
+
+def write_trace(path: Path, header: TraceHeader, records: Iterable[TraceRecord]) -> int:
+    """Write a trace and return how many records it has.
+
+    The file appears under its name only when it is whole; a failure on the way leaves nothing behind.
+    """
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    written, newest, last = 0, header.start, None
+    try:
+        with part.open("xb") as file:
+            file.write(_header_line(header))
+            for last in records:
+                assert last.at >= newest, "records come in the order of `at`"
+                newest = last.at
+                file.write(_record_line(last))
+                written += 1
+            assert last is not None, "a trace has records"
+            assert last.is_clock, "a trace ends with a clock record"
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def read_trace(path: Path) -> Trace:
+    """Return a trace with its header read. Raises MissingError without a file, SnapshotError for a wrong header."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LINE_MAX)
+    except OSError as error:
+        raise MissingError(f"{path}: {error.strerror}") from error
+    data = _line(path, 1, first)
+    if data.get("trace") != FORMAT:
+        raise _wrong(path, 1, f"`trace` {data.get('trace')!r}", f'a header with "trace": {FORMAT}')
+    if set(data) != _HEADER_KEYS:
+        raise _wrong(path, 1, _names(data), f"the header fields {_names(_HEADER_KEYS)}")
+    seed, version, storyline, note = data["seed"], data["version"], data["storyline"], data["note"]
+    texts = isinstance(version, str) and isinstance(note, str) and isinstance(storyline, str | None)
+    if not texts or isinstance(seed, bool) or not isinstance(seed, int | None):
+        raise _wrong(path, 1, _short(first), "a whole seed or null, and texts")
+    return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note))
+
+
+def _header_line(header: TraceHeader) -> bytes:
+    data = {
+        "trace": FORMAT,
+        "seed": header.seed,
+        "version": header.version,
+        "start": format_instant(header.start),
+        "storyline": header.storyline,
+        "note": header.note,
+    }
+    return orjson.dumps(data) + b"\n"
+
+
+def _record_line(record: TraceRecord) -> bytes:
+    data: dict[str, object] = {"at": format_instant(record.at)}
+    if record.reading is None:
+        data["control"] = ControlKind.CLOCK
+    else:
+        data["feed"] = record.feed
+        data["reading"] = orjson.Fragment(record.reading)
+    return orjson.dumps(data) + b"\n"
+
+
+def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """Return the object of one line. Raises SnapshotError when it is torn or no JSON object."""
+    if not line.endswith(b"\n"):
+        raise _wrong(path, number, f"{_short(line)} without a line end", "a whole line; the file is torn")
+    try:
+        data = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _wrong(path, number, _short(line), f"one JSON object ({error})") from error
+    if not isinstance(data, dict):
+        raise _wrong(path, number, _short(line), "one JSON object")
+    return data
+
+
+def _record(path: Path, number: int, data: dict[str, Any]) -> TraceRecord:
+    keys = data.keys()
+    if keys == _CONTROL_KEYS:
+        if data["control"] != ControlKind.CLOCK:
+            raise _wrong(path, number, f"`control` {data['control']!r}", f"`control` {ControlKind.CLOCK.value!r}")
+        return TraceRecord(_instant(path, number, data["at"]))
+    if keys != _READING_KEYS:
+        raise _wrong(path, number, f"the fields {_names(keys)}", "`at`, and `feed` with `reading` or `control`")
+    feed, reading = data["feed"], data["reading"]
+    if not isinstance(feed, str) or feed not in _FEEDS:
+        raise _wrong(path, number, f"`feed` {feed!r}", f"one of {_names(_FEEDS)}")
+    if not isinstance(reading, dict) or not isinstance(reading.get("site"), str):
+        raise _wrong(path, number, f"`reading` {_short(orjson.dumps(reading))}", "a reading with its `site`")
+    at = _instant(path, number, data["at"])
+    return TraceRecord(at, _FEEDS[feed], reading["site"], orjson.dumps(reading))
+
+
+_FEEDS: dict[str, Feed] = {feed.value: feed for feed in Feed}
+
+
+def _instant(path: Path, number: int, value: object) -> int:
+    try:
+        return parse_instant(value)
+    except ValueError as error:
+        raise SnapshotError(f"{path}:{number}: {error}") from error
+
+
+def _wrong(path: Path, number: int, found: str, expected: str) -> SnapshotError:
+    return SnapshotError(f"{path}:{number}: found {found}, expected {expected}")
+
+
+def _short(line: bytes) -> str:
+    text = line[:60].decode("utf-8", "replace").rstrip("\n")
+    return repr(text if len(line) <= 60 else f"{text}...")
+
+
+def _names(names: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, names)))

@@ -1,0 +1,102 @@
+"""Every Prometheus metric of the service, declared here and nowhere else. Labels come from closed sets."""
+
+import logging
+import platform
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import generate_latest
+
+from citybrain import __version__
+from citybrain.alerts import AlertEvent
+from citybrain.model import Feed
+from rules.intake import Output
+
+logger = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """What a worker counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        here = self.registry
+        self._readings = Counter("citybrain_readings_total", "Readings judged.", ["feed"], registry=here)
+        self._rejections = Counter("citybrain_rejections_total", "Rejections.", ["feed", "reason"], registry=here)
+        self._events = Counter(
+            "citybrain_alert_events_total", "Alert events published.", ["scenario", "level", "state"], registry=here
+        )
+        self._open = Gauge("citybrain_alerts_open", "Alerts that are open at this worker's sites.", registry=here)
+        self._last = Gauge(
+            "citybrain_feed_last_record_timestamp_seconds", "Time of the newest record judged.", ["feed"], registry=here
+        )
+        self._checkpoints = Counter("citybrain_checkpoints_total", "Checkpoints written.", registry=here)
+        self._checkpoint_bytes = Gauge("citybrain_checkpoint_bytes", "Size of the newest checkpoint.", registry=here)
+        self._restores = Counter("citybrain_restores_total", "Partitions taken over.", registry=here)
+        self._gaps = Counter(
+            "citybrain_lost_records_total", "Records that the log no longer had.", ["feed"], registry=here
+        )
+        self._errors = Counter(
+            "citybrain_engine_errors_total", "Records whose judging failed.", ["feed"], registry=here
+        )
+        self._lag = Gauge(
+            "citybrain_lag_records", "Records not judged yet, in owned partitions.", ["feed"], registry=here
+        )
+        self._heartbeat = Gauge(
+            "citybrain_heartbeat_timestamp_seconds", "Last turn of the worker's loop.", registry=here
+        )
+        self._rules = Gauge("citybrain_rules_loaded", "Rules in force.", registry=here)
+        build = Gauge("citybrain_build_info", "Always 1.", ["version", "python"], registry=here)
+        build.labels(__version__, platform.python_version()).set(1)
+
+    def text(self) -> bytes:
+        """Return the exposition that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def judged(self, feed: Feed, output: Output, at: int) -> None:
+        """Count what one record gave."""
+        self._last.labels(feed.value).set(at / 1000)
+        if output.readings:
+            self._readings.labels(feed.value).inc(output.readings)
+        for rejection in output.rejections:
+            self._rejections.labels(feed.value, rejection.reason.value).inc()
+
+    def published(self, events: Sequence[AlertEvent]) -> None:
+        """Count alert events that are acknowledged."""
+        for event in events:
+            self._events.labels(event.scenario.value, event.level.value, event.state.value).inc()
+
+    def open_alerts(self, count: int) -> None:
+        """Say how many alerts are open."""
+        self._open.set(count)
+
+    def checkpoint(self, size: int) -> None:
+        """Count a checkpoint of so many bytes."""
+        self._checkpoints.inc()
+        self._checkpoint_bytes.set(size)
+
+    def restored(self) -> None:
+        """Count a partition that was taken over."""
+        self._restores.inc()
+
+    def gap(self, feed: Feed, count: int) -> None:
+        """Count records that the log no longer has."""
+        logger.error("the log no longer has some records", extra={"feed": feed.value, "count": count})
+        self._gaps.labels(feed.value).inc(count)
+
+    def engine_error(self, feed: Feed, partition: int, offset: int) -> None:
+        """Count a record whose judging failed; called where the exception is handled."""
+        logger.exception("judging a record failed: %s/%s offset %s", feed.value, partition, offset)
+        self._errors.labels(feed.value).inc()
+
+    def lag(self, feed: Feed, count: int) -> None:
+        """Say how many records of a feed wait."""
+        self._lag.labels(feed.value).set(count)
+
+    def heartbeat(self, at: int) -> None:
+        """Say that the loop turns."""
+        self._heartbeat.set(at / 1000)
+
+    def rules(self, count: int) -> None:
+        """Say how many rules are in force."""
+        self._rules.set(count)
