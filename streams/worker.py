@@ -28,7 +28,7 @@ from streams.clients import Broker, topic_names
 from streams.health import Pulse
 from streams.site_stage import Delivery, Outgoing, SiteStage
 from streams.telemetry import Telemetry
-from streams.topics import Names
+from streams.topics import STATE_BYTES_MAX, Names
 from streams.transport import EmbeddedTransport, Transport
 
 logger = logging.getLogger(__name__)
@@ -147,6 +147,7 @@ class SiteWorker:
             consumer_auto_offset_reset="earliest",
             producer_acks=-1,
             producer_linger=0.0,
+            producer_max_request_size=STATE_BYTES_MAX,
             topic_allow_declare=False,
             topic_disable_leader=True,
             table_standby_replicas=0,
@@ -243,7 +244,8 @@ class SiteWorker:
     def _require_topics(self) -> None:
         broker = Broker(self._settings.bootstrap, embedded=self._settings.embedded)
         needed = [*self._feeds, *(self._names.state(feed) for feed in Feed), self._names.journal()]
-        missing = [topic for topic in needed if topic not in topic_names(broker)]
+        present = topic_names(broker)
+        missing = [topic for topic in needed if topic not in present]
         if missing:
             raise MissingError(f"topic {missing[0]} does not exist; run `citybrain topics ensure`")
 

@@ -20,8 +20,8 @@ app = typer.Typer(help="Check, test and list rules.", no_args_is_help=True)
 Paths = Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; default: the rules in force.")]
 
 
-@app.command()
-def check(paths: Paths = None, catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
+@app.command(name="check")
+def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
     """Check rule files: every problem in one pass, with its place. Exit 1 when there is any."""
     language = language_of(lang)
     problems: list[Problem] = []
@@ -37,8 +37,8 @@ def check(paths: Paths = None, catalog: CatalogOption = None, lang: Lang = None,
     err.print(say(language, "cli.check_passed", count=count), style="green")
 
 
-@app.command()
-def test(
+@app.command(name="test")
+def run_tests(
     paths: Paths = None,
     only: Annotated[str | None, typer.Option("--rule", "-k", help="Only rules whose id holds this text.")] = None,
     catalog: CatalogOption = None,

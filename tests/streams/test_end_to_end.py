@@ -1,0 +1,242 @@
+"""The same trace through the offline replay and through Kafka and a worker: the same alerts, also when it is killed."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import orjson
+import pytest
+
+from citybrain.alerts import AlertEvent
+from citybrain.clock import SystemClock
+from citybrain.codec import decode_event
+from citybrain.instants import HOUR, MINUTE, format_instant
+from citybrain.model import Feed, Scenario
+from rules.ruleset import RuleSet, load_rules
+from scenarios.runner import replay
+from simulators.fleet import simulate
+from simulators.storyline import load_storyline
+from simulators.trace import TraceRecord
+from streams.clients import Broker, Producer, Record, read_all
+from streams.publish import publish
+from streams.topics import Names, Topic, topics_for
+
+HOURS = 2.5
+FEED_PARTITIONS = 4
+PATIENCE_S = 90
+METRICS = re.compile(r"http://(127\.0\.0\.1:\d+)/metrics")
+
+
+@dataclass
+class Worker:
+    """A worker process, and the address of its health."""
+
+    process: "subprocess.Popen[str]"
+    health: str
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://{self.health}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextlib.contextmanager
+def worker(broker: Broker, prefix: str) -> Iterator[Worker]:
+    environment = {
+        **os.environ,
+        "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
+        "CITYBRAIN_EMBEDDED": str(broker.embedded).lower(),
+        "CITYBRAIN_PREFIX": prefix,
+        "CITYBRAIN_GROUP": prefix + "test",
+        "CITYBRAIN_SIMULATED": "true",
+        "CITYBRAIN_CHECKPOINT_EVERY_S": "0.5",
+        "CITYBRAIN_METRICS_PORT": "0",
+        "CITYBRAIN_LANG": "en",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stdin is not None
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if found := METRICS.search(line):
+                yield Worker(process, found[1])
+                break
+        else:
+            pytest.fail("the worker did not start:\n" + "".join(said))
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+        process.stdin.close()
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return load_rules()
+
+
+@pytest.fixture(scope="module")
+def records(rules: RuleSet) -> list[TraceRecord]:
+    start = (SystemClock().now() - round(HOURS * HOUR)) // MINUTE * MINUTE
+    story = load_storyline("first-light", rules.registry.sites)
+    return list(simulate(rules.registry, story, seed=1, start=start, hours=HOURS))
+
+
+@pytest.fixture(scope="module")
+def expected(rules: RuleSet, records: list[TraceRecord]) -> set[tuple[str, int, str, str]]:
+    events = [event for output in replay(records, rules) for event in output.events]
+    assert len(events) > 50
+    assert any(event.level == "red" for event in events)
+    return {event.key for event in events}
+
+
+def send(broker: Broker, names: Names, records: Iterable[TraceRecord]) -> None:
+    with Producer(broker, linger_ms=5) as producer:
+        for _ in publish(records, producer, names, feed_partitions=FEED_PARTITIONS):
+            pass
+
+
+def journal(broker: Broker, names: Names) -> list[AlertEvent]:
+    return [decode_event(record.value) for record in read_all(broker, [names.journal()]) if record.value is not None]
+
+
+def wait_for(is_done: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not is_done():
+        assert time.monotonic() < until, f"waited {PATIENCE_S} s for {what}"
+        time.sleep(0.3)
+
+
+def topics_of(prefix: str) -> tuple[Topic, ...]:
+    return topics_for(prefix, simulated=True, feed_partitions=FEED_PARTITIONS)
+
+
+@pytest.mark.timeout(300)
+def test_kafka_and_offline_replay_give_the_same_alerts(
+    broker_with: Callable[[Iterable[Topic]], Broker],
+    prefix: str,
+    records: list[TraceRecord],
+    expected: set[tuple[str, int, str, str]],
+) -> None:
+    broker, names = broker_with(topics_of(prefix)), Names(prefix)
+    send(broker, names, records)
+    with worker(broker, prefix) as running:
+        wait_for(lambda: len({event.key for event in journal(broker, names)}) >= len(expected), "the alerts")
+        assert running.get("/livez")[0] == 200
+        assert running.get("/readyz")[0] == 200
+        metrics = running.get("/metrics")[1]
+        assert running.get("/nothing")[0] == 404
+        assert running.stop() == 0
+    events = journal(broker, names)
+    assert {event.key for event in events} == expected
+    assert len(events) == len(expected), "a run without a crash repeats nothing"
+    by_topic = [
+        decode_event(record.value)
+        for record in read_all(broker, [names.alerts(scenario) for scenario in Scenario])
+        if record.value is not None
+    ]
+    assert Counter(event.key for event in by_topic) == Counter(event.key for event in events)
+    assert 'citybrain_readings_total{feed="hydrology"}' in metrics
+    assert "citybrain_alert_events_total" in metrics
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_worker_loses_nothing_and_invents_nothing(
+    broker_with: Callable[[Iterable[Topic]], Broker],
+    prefix: str,
+    records: list[TraceRecord],
+    expected: set[tuple[str, int, str, str]],
+) -> None:
+    broker, names = broker_with(topics_of(prefix)), Names(prefix)
+    cut = len(records) * 3 // 4  # The story's first alerts come after an hour of it.
+    with worker(broker, prefix) as first:
+        send(broker, names, records[:cut])
+        wait_for(lambda: len(journal(broker, names)) > 5, "the first alerts")
+        first.kill()
+    with worker(broker, prefix) as second:
+        send(broker, names, records[cut:])
+        wait_for(lambda: len({event.key for event in journal(broker, names)}) > len(expected) * 0.7, "more alerts")
+        second.kill()
+    with worker(broker, prefix) as third:
+        wait_for(lambda: len({event.key for event in journal(broker, names)}) >= len(expected), "all alerts")
+        assert third.stop() == 0
+    raw = [record for record in read_all(broker, [names.journal()]) if record.value is not None]
+    assert {decode_event(record.value or b"").key for record in raw} == expected
+    versions: dict[tuple[str, int], set[bytes]] = {}
+    for record in raw:
+        event = decode_event(record.value or b"")
+        versions.setdefault(event.key[:2], set()).add(record.value or b"")
+    assert all(len(found) == 1 for found in versions.values()), "a repeat is byte-identical"
+
+
+@pytest.mark.timeout(300)
+def test_every_bad_record_is_rejected_with_its_reason(
+    broker_with: Callable[[Iterable[Topic]], Broker], prefix: str
+) -> None:
+    broker, names = broker_with(topics_of(prefix)), Names(prefix)
+    now = SystemClock().now() // 1000 * 1000
+    at = format_instant(now)
+    cases = {
+        "schema-unknown-field": ("hs-hecheng", {"observed_at": at, "values": {"stage": 1.2}, "plate": "K12345"}),
+        "schema-text": ("hs-hecheng", {"observed_at": at, "values": {"stage": "1.2"}}),
+        "schema-no-offset": ("hs-hecheng", {"observed_at": at[:19], "values": {"stage": 1.2}}),
+        "clock": ("hs-hecheng", {"observed_at": format_instant(now + HOUR), "values": {"stage": 1.2}}),
+        "range": ("hs-hecheng", {"observed_at": at, "values": {"stage": 99999.0}}),
+        "unknown_metric": ("hs-hecheng", {"observed_at": at, "values": {"stagge": 1.0}}),
+        "unknown_site": ("hs-nowhere", {"observed_at": at, "values": {"stage": 1.2}}),
+        "wrong_feed": ("aq-liandu-1", {"observed_at": at, "values": {"pm25_1h": 20.0}}),
+        "status": ("hs-hecheng", {"observed_at": at, "values": {"stage": 9.9}, "status": "exercise"}),
+        "wrong_key": ("hs-hecheng", {"observed_at": at, "values": {"stage": 9.9}, "site": "hs-longquan"}),
+    }
+    topic = names.feed(Feed.HYDROLOGY)
+    with Producer(broker) as producer:
+        producer.send(topic, b"\xff\xfe not json", key=b"hs-hecheng", timestamp_ms=now)
+        producer.send(topic, b'{"site": "hs-hecheng", "observed_at": "x", "values": {"stage": NaN}}', key=b"k")
+        for site, reading in cases.values():
+            producer.send(topic, orjson.dumps({"site": site, **reading}), key=site.encode(), timestamp_ms=now)
+    count = len(cases) + 2
+
+    def rejected() -> list[Record]:
+        return read_all(broker, [names.rejected(), names.exercise().rejected()])
+
+    with worker(broker, prefix) as running:
+        wait_for(lambda: len(rejected()) >= count, "the rejections")
+        assert running.get("/livez")[0] == 200
+        assert running.stop() == 0
+    reasons = Counter(dict(record.headers)["reason"].decode() for record in rejected())
+    assert reasons == Counter(
+        [name.partition("-")[0] for name in cases] + ["schema", "schema"],
+    )
+    strays = [record for record in rejected() if record.topic == names.exercise().rejected()]
+    assert [dict(record.headers)["reason"] for record in strays] == [b"status"]
+    assert all(record.value for record in rejected()), "the original bytes are kept"
+    assert journal(broker, names) == []
