@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from citybrain.alerts import EVENTS
 from citybrain.cli.console import err
+from citybrain.i18n import LANGUAGES, messages
 from citybrain.instants import format_duration
 from citybrain.metrics import FeedFile
 from citybrain.model import Reading
@@ -20,6 +21,7 @@ from citybrain.zones import ZoneFile
 from rules.ruleset import RuleSet, load_rules
 from rules.shape import RuleFile
 from simulators.storyline import Storyline
+from streams.telemetry import Telemetry
 from streams.topics import topics_for
 
 FOLDER = Path("docs/generated")
@@ -52,6 +54,9 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "rules.md", _NOTE + _rules(load_rules())
     yield "settings.md", _NOTE + _settings()
     yield "topics.md", _NOTE + _topics()
+    yield "problems.md", _NOTE + _problems()
+    yield "telemetry.md", _NOTE + _telemetry()
+    yield "commands.md", _NOTE + _commands()
     schemas: Mapping[str, Callable[[], dict[str, Any]]] = {
         "reading": TypeAdapter(Reading).json_schema,
         "alert-event": lambda: EVENTS.json_schema(by_alias=True, mode="serialization"),
@@ -150,3 +155,45 @@ def _topics() -> str:
     ]
     header = ["topic", "key", "partitions", "cleanup", "retention", "timestamps", "meaning"]
     return f"# Topics\n\n{_table(header, rows)}"
+
+
+def _problems() -> str:
+    codes = sorted({key.split(".")[1] for key in messages("en") if key.startswith("problem.")})
+    rows = []
+    for code in codes:
+        keys = [key for key in (f"problem.{code}.text", f"problem.{code}.hint") if key in messages("en")]
+        rows.append([f"`{code}`", *("; ".join(messages(language)[key] for key in keys) for language in LANGUAGES)])
+    return f"# Problems of author files\n\n{_table(['code', '中文', 'English'], rows)}"
+
+
+def _telemetry() -> str:
+    rows = [
+        [f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`", metric.type, metric.documentation]
+        for metric in Telemetry().registry.collect()
+    ]
+    return f"# Metrics of the worker\n\n{_table(['metric', 'type', 'meaning'], sorted(rows))}"
+
+
+def _commands() -> str:
+    from citybrain.cli.main import app  # noqa: PLC0415 - that module imports this one.
+
+    lines = ["# Commands\n"]
+    for path, command in _leaves(typer.main.get_command(app), "citybrain"):
+        lines += [f"## `{path}`\n", f"{command.help}\n"]
+        rows = []
+        for parameter in command.params:
+            names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+            rows.append([names, getattr(parameter, "help", None) or "—"])
+        lines.append(_table(["argument or option", "meaning"], rows))
+    return "\n".join(lines)
+
+
+def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield every visible command below one, with its full name."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name, child in sorted(children.items()):
+        if not child.hidden:
+            yield from _leaves(child, f"{path} {name}")

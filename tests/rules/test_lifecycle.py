@@ -1,0 +1,149 @@
+"""Time lines of `rules.lifecycle.advance`, one verdict a minute.
+
+A verdict is written as the highest level that is met: `4` red down to `1` blue, `0` none and clear, `p` met but not
+for long enough, `?` no data, and `!` behind it for a gap in the data before it. An outcome is the state and the rank:
+`P` pending, `F` firing, `R` recovering, `C` cleared, `-` none of these; and what is published: `+` raised, `^`
+escalated, `v` stepped down, `.` cleared.
+"""
+
+from itertools import product
+
+import pytest
+
+from citybrain.alerts import State
+from citybrain.instants import MINUTE
+from rules.lifecycle import Alert, Step, Timing, Verdict, advance
+
+LETTERS = {None: "-", State.PENDING: "P", State.FIRING: "F", State.RECOVERING: "R", State.CLEARED: "C"}
+SIGNS = {None: "", Step.RAISED: "+", Step.ESCALATED: "^", Step.STEPPED_DOWN: "v", Step.CLEARED: "."}
+
+
+def verdict_of(word: str, instant: int) -> Verdict:
+    what, broke_off = word[0], word.endswith("!")
+    if what == "?":
+        return Verdict(instant, 0, None, (None,) * 4, None, broke_off)
+    if what == "p":
+        return Verdict(instant, 0, instant, (False, True, True, True), False, broke_off)
+    level = int(what)
+    good = (level < 1, level < 2, level < 3, level < 4)
+    return Verdict(instant, level, instant if level else None, good, level == 0, broke_off)
+
+
+def outcomes(words: str, timing: Timing) -> str:
+    alert, told = Alert(), []
+    for minute, word in enumerate(words.split()):
+        alert, step = advance(alert, verdict_of(word, minute * MINUTE), timing)
+        rank = alert.rank if alert.is_open else ""
+        told.append(f"{LETTERS[alert.state]}{rank}{SIGNS[step]}")
+    return " ".join(told)
+
+
+@pytest.mark.parametrize(
+    ("keep", "words", "expected"),
+    [
+        # minute        0   1   2   3   4   5   6   7
+        pytest.param(2, "0   0   0", "- - -", id="nothing happens"),
+        pytest.param(2, "0   p   p   1", "- P P F1+", id="pending until it has lasted"),
+        pytest.param(2, "p   0   p   0", "P - P -", id="pending ends unseen"),
+        pytest.param(2, "p   ?   p", "P - P", id="unknown data end pending"),
+        pytest.param(2, "0   4", "- F4+", id="raised straight to the highest"),
+        pytest.param(2, "1   2   4", "F1+ F2^ F4^", id="escalates at once"),
+        pytest.param(2, "1   4   1", "F1+ F4^ F4", id="one spike stays for the hold time"),
+        pytest.param(0, "4   2   0", "F4+ F2v C.", id="without a hold time down at once"),
+        pytest.param(2, "4   2   2   2", "F4+ F4 F4 F2v", id="steps down after the hold time"),
+        pytest.param(2, "4   2   4   2   2   2", "F4+ F4 F4 F4 F4 F2v", id="back up: the timer starts anew"),
+        pytest.param(3, "4   3   1   1   1   1", "F4+ F4 F4 F4 F3v F1v", id="parallel timers, two levels in one step"),
+        pytest.param(2, "4   1   1   1", "F4+ F4 F4 F1v", id="three levels in one step"),
+        pytest.param(2, "3   0   0   1   0   0   0", "F3+ R3 R3 F1v R1 R1 C.", id="higher timers run while recovering"),
+        pytest.param(2, "1   0   0   0", "F1+ R1 R1 C.", id="clears after the hold time"),
+        pytest.param(2, "4   0   0   0", "F4+ R4 R4 C.", id="clears without passing the levels between"),
+        pytest.param(2, "1   0   1   0   0   0", "F1+ R1 F1 R1 R1 C.", id="recovering and back"),
+        pytest.param(2, "1   0   2", "F1+ R1 F2^", id="recovering, then worse"),
+        pytest.param(2, "1   0   p   0   0   0", "F1+ R1 F1 R1 R1 C.", id="a value between the limits holds"),
+        pytest.param(2, "1   0   0!  0   0", "F1+ R1 R1 R1 C.", id="a gap starts the clearing timer anew"),
+        pytest.param(2, "4   2   2!  2   2", "F4+ F4 F4 F4 F2v", id="a gap starts the level timers anew"),
+        pytest.param(2, "1!  0!  0!  0!  0!", "F1+ R1 R1 R1 R1", id="data full of gaps never clear"),
+        pytest.param(0, "1   ?   ?   ?", "F1+ F1 F1 F1", id="no data never clear"),
+        pytest.param(0, "4   ?   ?   ?", "F4+ F4 F4 F4", id="no data never step down"),
+        pytest.param(2, "1   0   ?   0   0   0", "F1+ R1 F1 R1 R1 C.", id="no data start the timer anew"),
+        pytest.param(1, "1   0   0   0   p   1", "F1+ R1 C. - P F1+", id="a second episode"),
+        pytest.param(0, "1   0   1   0", "F1+ C. F1+ C.", id="raised again right after clearing"),
+    ],
+)
+def test_the_life_of_an_alert(keep, words, expected):
+    assert outcomes(words, Timing(keep * MINUTE, 0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("min_life", "words", "expected"),
+    [
+        # minute      0   1   2   3   4   5
+        pytest.param(4, "1   0   0   0   0", "F1+ R1 R1 R1 C.", id="young alerts stay"),
+        pytest.param(4, "1   0   2   0   0", "F1+ R1 F2^ R1v C.", id="life counts from raising, not from escalating"),
+        pytest.param(4, "4   2   2", "F4+ F2v F2", id="levels are left at any age"),
+        pytest.param(0, "1   0", "F1+ C.", id="none"),
+    ],
+)
+def test_an_alert_lives_for_its_minimum(min_life, words, expected):
+    assert outcomes(words, Timing(0, min_life * MINUTE)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lowest", "words", "expected"),
+    [
+        pytest.param(2, "4   1   1   1", "F4+ F2v F2 F2", id="below yellow there is only clearing"),
+        pytest.param(4, "4   1   0", "F4+ F4 C.", id="red alone"),
+        pytest.param(3, "2   1", "F2+ F2", id="a rank below the lowest stays, as after a change of the rule"),
+    ],
+)
+def test_the_lowest_level_is_left_by_clearing_only(lowest, words, expected):
+    assert outcomes(words, Timing(0, 0, lowest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("last", "since", "expected"),
+    [
+        pytest.param(None, 70, 70, id="the first begins when its condition did"),
+        pytest.param(None, None, 100, id="without a beginning it is the instant"),
+        pytest.param(60, 70, 70, id="later than the last"),
+        pytest.param(70, 70, 71, id="as the last"),
+        pytest.param(90, 70, 91, id="before the last"),
+    ],
+)
+def test_an_onset_is_strictly_later_than_the_last(last, since, expected):
+    alert = Alert(State.CLEARED, 1, onset=last) if last is not None else Alert()
+    after, step = advance(alert, Verdict(100, 1, since, (False,) * 4, False), Timing(0, 0))
+    assert step is Step.RAISED
+    assert after.onset == expected
+    assert after.fired_at == 100
+
+
+def test_escalating_and_stepping_down_keep_identity_and_onset():
+    first, _ = advance(Alert(), verdict_of("1", 0), Timing(0, 0))
+    first = Alert(first.state, first.rank, "abc", 3, first.onset, first.fired_at, no_data=True)
+    up, _ = advance(first, verdict_of("4", MINUTE), Timing(0, 0))
+    down, _ = advance(up, verdict_of("2", 2 * MINUTE), Timing(0, 0))
+    for alert in (up, down):
+        assert (alert.identifier, alert.sequence, alert.onset, alert.no_data) == ("abc", 3, 0, True)
+
+
+@pytest.mark.parametrize("state", [None, State.PENDING, State.CLEARED, State.FIRING, State.RECOVERING])
+@pytest.mark.parametrize("word", ["0", "p", "1", "4", "?"])
+def test_every_state_takes_every_verdict(state, word):
+    is_open = state in (State.FIRING, State.RECOVERING)
+    alert = Alert(state, 2 if is_open else 0, onset=0, fired_at=0 if is_open else None)
+    after, step = advance(alert, verdict_of(word, MINUTE), Timing(10 * MINUTE, 0))
+    assert (step is Step.RAISED) == (not is_open and word in "14")
+    assert (step is Step.ESCALATED) == (is_open and word == "4")
+    assert after.is_open == (is_open or step is Step.RAISED)
+
+
+def test_no_sequence_of_verdicts_leaves_the_ladder():
+    # All 6^5 lines of five verdicts: ranks stay in 1 to 4 while open, and only what is open steps or clears.
+    for words in product("0p14?2", repeat=5):
+        alert = Alert()
+        for minute, word in enumerate(words):
+            was_open = alert.is_open
+            alert, step = advance(alert, verdict_of(word, minute * MINUTE), Timing(MINUTE, 0))
+            assert not alert.is_open or 1 <= alert.rank <= 4
+            assert step in ((None, Step.RAISED) if not was_open else (None, *list(Step)[1:]))
