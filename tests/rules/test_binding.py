@@ -65,11 +65,6 @@ def test_the_lowest_level_is_the_lowest_that_is_judged(bound):
     assert bound("hs-c", at_least=LADDER).timing.lowest == 4
 
 
-def test_an_attribute_that_holds_words_is_no_limit(bound, city):
-    assert isinstance(city.sites["hs-a"].attributes["reach"], tuple)
-    # `reach` is a word in the kind's table, so the checks refuse it; a site cannot give it a number either.
-
-
 @pytest.mark.parametrize(
     ("fields", "leaves"),
     [

@@ -1,0 +1,244 @@
+"""Threshold rules through the engine. Gauge A speaks every 5 minutes; a line of stages stands above what it gives."""
+
+import pytest
+
+LADDER = {"blue": "4 m", "yellow": "5 m", "orange": "6 m", "red": "7 m"}
+TWO = {"stage": {"metric": "stage"}, "inflow": {"metric": "inflow"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "stages", "expected"),
+    [
+        # minute                      0  5  10 15 20 25 30
+        pytest.param({}, "            3  4", ["5 blue firing"], id="at the limit"),
+        pytest.param({}, "            3  3.99", [], id="below the limit"),
+        pytest.param({"at_least": None, "above": {"blue": "4 m"}}, "4  4.01", ["5 blue firing"], id="above"),
+        pytest.param({"at_least": None, "at_most": {"blue": "4 m"}}, "4.01 4", ["5 blue firing"], id="at most"),
+        pytest.param({"at_least": None, "below": {"blue": "4 m"}}, "4  3.99", ["5 blue firing"], id="below"),
+        pytest.param({"for_": "5min"}, "4  4", ["5 blue firing"], id="held"),
+        pytest.param({"for_": "6min"}, "4  4", [], id="not held"),
+        pytest.param({"for_": "10min"}, "4  4  1  4  4", [], id="broken off"),
+        pytest.param({"for_": "10min"}, "4  _  4", ["10 blue firing"], id="one missing"),
+        pytest.param({"for_": "15min"}, "4  _  _  4", [], id="two missing"),
+        pytest.param({"at_least": LADDER}, "7  7", ["0 yellow firing", "5 red firing"], id="red wants two samples"),
+        pytest.param({"at_least": LADDER}, "9  1  9  1", [
+            "0 yellow firing", "5 yellow cleared", "10 yellow firing", "15 yellow cleared",
+        ], id="spikes raise no red"),
+        pytest.param({"at_least": LADDER}, "6  7  7", ["0 yellow firing", "5 orange firing", "10 red firing"], id="climb"),
+        pytest.param({}, "            4  3.81 3.8 3.79", ["0 blue firing", "15 blue cleared"], id="deadband"),
+        pytest.param({"clear": "3 m"}, "4 3.1 3 2.99", ["0 blue firing", "15 blue cleared"], id="clear"),
+        pytest.param({"keep_firing_for": "10min"}, "4 1 4 1 1 1", ["0 blue firing", "25 blue cleared"], id="kept"),
+        pytest.param({"keep_firing_for": "10min"}, "4 1 _ _ 1 1 1", [
+            "0 blue firing", "30 blue cleared",
+        ], id="a gap starts the clearing anew"),
+        pytest.param({"min_life": "30min"}, "4 1*6", ["0 blue firing", "30 blue cleared"], id="min life"),
+        pytest.param(
+            {"at_least": LADDER, "keep_firing_for": "10min"},
+            "7 7 6 5 5 5 5",
+            ["0 yellow firing", "5 red firing", "20 orange firing", "25 yellow firing"],
+            id="steps down",
+        ),
+    ],
+)  # fmt: skip
+def test_stages_against_one_limit(rig, fields, stages, expected):
+    driven = rig(**fields)
+    driven.series(stages)
+    assert driven.seen == expected
+
+
+def both(driven, minute, stage, inflow):
+    driven.send(minute, {"stage": float(stage), "inflow": float(inflow)})
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param([(5, 0)], ["0 blue firing"], id="the first"),
+        pytest.param([(0, 50)], ["0 yellow firing"], id="the second"),
+        pytest.param([(5, 50)], ["0 yellow firing"], id="the worst decides"),
+        pytest.param([(5, 50), (5, 0)], ["0 yellow firing", "5 blue firing"], id="down to what still holds"),
+        pytest.param([(5, 50), (0, 50), (0, 0)], ["0 yellow firing", "10 yellow cleared"], id="all must be clear"),
+    ],
+)
+def test_the_worst_of_several_limits_decides(rig, rows, expected):
+    driven = rig(
+        measure=None,
+        measures=TWO,
+        limits=[
+            {"measure": "stage", "at_least": {"blue": "4 m"}},
+            {"measure": "inflow", "at_least": {"yellow": "40 m³/s"}},
+        ],
+    )
+    for number, row in enumerate(rows):
+        both(driven, 5 * number, *row)
+    assert driven.seen == expected
+
+
+GATED = {
+    "measure": None,
+    "measures": TWO,
+    "limits": [{"measure": "stage", "at_least": {"blue": "4 m", "yellow": "5 m"}}],
+    "only_while": [{"measure": "inflow", "above": "10 m³/s"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param([(4, 20)], ["0 blue firing"], id="open"),
+        pytest.param([(4, 10)], [], id="shut"),
+        pytest.param([(4, None)], ["0 blue firing"], id="an unknown gate never blocks"),
+        pytest.param([(4, 20), (5, 10)], ["0 blue firing"], id="no escalation while shut"),
+        pytest.param([(4, 20), (4, 5), (1, 5)], ["0 blue firing", "10 blue cleared"], id="shutting clears nothing"),
+        pytest.param([(4, 10), (4, 20)], ["5 blue firing"], id="opened"),
+    ],
+)
+def test_a_gate_stands_before_raising_and_escalating(rig, rows, expected):
+    driven = rig(**GATED)
+    for number, (stage, inflow) in enumerate(rows):
+        values = {"stage": float(stage), **({} if inflow is None else {"inflow": float(inflow)})}
+        driven.send(5 * number, values)
+    assert driven.seen == expected
+
+
+@pytest.mark.parametrize(
+    ("clear_when", "rows", "expected"),
+    [
+        pytest.param(
+            [{"measure": "stage", "below": "4 m"}, {"measure": "inflow", "below": "10 m³/s"}],
+            [(4, 20), (1, 20), (1, 5)],
+            ["0 blue firing", "10 blue cleared"],
+            id="all",
+        ),
+        pytest.param(
+            {"any": [{"measure": "stage", "below": "2 m"}, {"measure": "inflow", "below": "10 m³/s"}]},
+            [(4, 20), (3, 20), (3, 5)],
+            ["0 blue firing", "10 blue cleared"],
+            id="any",
+        ),
+        pytest.param(
+            [{"measure": "stage", "below": "4 m"}, {"measure": "inflow", "below": "10 m³/s"}],
+            [(4, None), (1, None), (1, None)],
+            ["0 blue firing"],
+            id="unknown clears nothing",
+        ),
+    ],
+)
+def test_clear_when_takes_the_place_of_clear(rig, clear_when, rows, expected):
+    limits = [{"measure": "stage", "at_least": {"blue": "4 m"}}]
+    driven = rig(measure=None, measures=TWO, limits=limits, clear_when=clear_when)
+    for number, (stage, inflow) in enumerate(rows):
+        driven.send(5 * number, {"stage": float(stage), **({} if inflow is None else {"inflow": float(inflow)})})
+    assert driven.seen == expected
+
+
+WITH_AND = {
+    "measure": None,
+    "measures": TWO,
+    "limits": [
+        {
+            "measure": "stage",
+            "at_least": {
+                "blue": {"value": "4 m", "and": [{"measure": "inflow", "above": "10 m³/s"}]},
+                "yellow": "5 m",
+                "orange": "6 m",
+            },
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param({"stage": 4.0, "inflow": 20.0}, ["0 blue firing"], id="met"),
+        pytest.param({"stage": 4.0, "inflow": 10.0}, [], id="not met"),
+        pytest.param({"stage": 4.0}, [], id="unknown is not met"),
+        pytest.param({"stage": 5.0}, ["0 yellow firing"], id="it belongs to its level alone"),
+    ],
+)
+def test_the_and_of_a_level(rig, values, expected):
+    driven = rig(**WITH_AND)
+    driven.send(0, values)
+    assert driven.seen == expected
+
+
+def test_an_unknown_and_of_a_lower_level_does_not_hold_up_stepping_down(rig):
+    #  minute   0   5   10  15  20  25  30  35       the inflow is never known; yellow is left after 10 min below
+    #  stage    4.5 4.5 4.5 4.5 6   6   5   5 ...
+    driven = rig(**WITH_AND, keep_firing_for="10min")
+    driven.send(0, {"stage": 1.0, "inflow": 5.0})
+    driven.series("4.5*4 6 6 5*6", start=5)
+    assert driven.seen == ["25 yellow firing", "30 orange firing", "45 yellow firing"]
+
+
+#   minute   0 .. 55   60 65 ..      5 mm every 5 minutes for half an hour, then dry
+def test_a_sum_that_is_large_enough_is_certain_before_its_window_is_covered(rig):
+    driven = rig(
+        where={"site": ["rg-a"]},
+        measure={"metric": "rain", "over": "1h", "take": "sum"},
+        at_least={"blue": "20 mm"},
+        clear="5 mm",
+    )
+    for minute in range(0, 120, 5):
+        driven.send(minute, {"rain": 5.0 if minute < 30 else 0.0}, site="rg-a")
+    assert driven.seen == ["15 blue firing", "85 blue cleared"]
+
+
+def test_evidence_names_the_limit_that_decided(rig):
+    driven = rig(measure={"metric": "stage", "over": "15min", "take": "max"}, at_least=LADDER)
+    driven.series("3 4 5.5")
+    evidence = driven.events[-1].evidence
+    assert (evidence.measure, evidence.value, evidence.limit, evidence.unit) == ("stage", 5.5, 5.0, "m")
+    assert (evidence.comparison, evidence.take, evidence.window) == ("at_least", "max", 15 * 60_000)
+    assert [sample.value for sample in evidence.readings] == [3.0, 4.0, 5.5]
+
+
+def test_evidence_has_a_bounded_number_of_readings(rig):
+    driven = rig(measure={"metric": "stage", "over": "2h", "take": "min"}, at_least={"blue": "1 m"})
+    driven.series("2*30")
+    assert len(driven.events[0].evidence.readings) == 12
+
+
+# On change: the value holds until the next one (design, section 5: its timers may complete on the clock).
+
+
+def test_what_speaks_on_change_completes_its_hold_time_on_the_clock(rig):
+    driven = rig(
+        where={"site": ["sd-a"]}, measure={"metric": "smoke_alarm"}, at_least={"blue": "1 state"}, for_="5min"
+    )
+    driven.send(0, {"smoke_alarm": 1.0}, site="sd-a")
+    driven.wait(10)
+    assert driven.seen == ["5 blue firing"]
+
+
+def test_what_speaks_on_change_has_no_gaps(rig):
+    driven = rig(
+        where={"site": ["pk-a"]}, measure={"metric": "occupied"}, at_least={"blue": "100 vehicles"}, for_="20min"
+    )
+    for minute, occupied in [(0, 110), (8, 111), (16, 112), (24, 113)]:
+        driven.send(minute, {"occupied": float(occupied)}, site="pk-a")
+    assert [text.partition(" ")[2] for text in driven.seen] == ["blue firing"]
+
+
+def test_what_speaks_on_change_covers_a_window_with_one_value(rig):
+    driven = rig(
+        where={"site": ["pk-a"]},
+        measure={"metric": "occupied", "over": "10min", "take": "mean"},
+        at_least={"blue": "100 vehicles"},
+    )
+    for minute in (0, 20, 40):
+        driven.send(minute, {"occupied": 150.0 + minute}, site="pk-a")
+    assert [text.partition(" ")[2] for text in driven.seen] == ["blue firing"]
+
+
+def test_a_clear_condition_does_not_end_what_its_limit_still_raises(rig):
+    # `clear_when` overlaps the limit: without a guard the alert ends and begins anew with every sample.
+    driven = rig(
+        measure=None,
+        measures={"stage": {"metric": "stage"}},
+        limits=[{"measure": "stage", "at_least": {"blue": "4 m"}}],
+        clear_when=[{"measure": "stage", "below": "5 m"}],
+    )
+    driven.series("4.5*6")
+    assert driven.seen == ["0 blue firing"]
