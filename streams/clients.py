@@ -263,10 +263,10 @@ class Watch:
 
         Raises MissingError if nobody answers or a topic does not exist.
         """
+        partitions = _partitions(broker, topics)
         self._consumer: Any = _consumer(broker)
         self._waiting: Iterator[Record] = iter(())
         try:
-            partitions = _partitions(self._consumer, broker, topics)
             self._consumer.assign(partitions)
             find = self._consumer.beginning_offsets if start is Start.BEGINNING else self._consumer.end_offsets
             for partition, offset in find(partitions).items():
@@ -313,9 +313,9 @@ def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
 
     Raises MissingError if nobody answers, a topic does not exist, or the reading gets stuck.
     """
+    partitions = _partitions(broker, topics)
     consumer = _consumer(broker)
     try:
-        partitions = _partitions(consumer, broker, topics)
         consumer.assign(partitions)
         ends: Mapping[Any, int] = consumer.end_offsets(partitions)
         for partition, offset in consumer.beginning_offsets(partitions).items():
@@ -340,11 +340,20 @@ def _read_to(consumer: Any, broker: Broker, ends: Mapping[Any, int]) -> Iterator
 
 def topic_names(broker: Broker) -> frozenset[str]:
     """Return the names of all topics there are. Raises MissingError if nobody answers."""
-    consumer = _consumer(broker)
-    try:
-        return frozenset(consumer.topics())
-    finally:
-        consumer.close()
+    return frozenset(_partition_counts(broker))
+
+
+def _partition_counts(broker: Broker) -> dict[str, int]:
+    """Return the partition count of every topic.
+
+    By an admin client, which gives up in time: a consumer's `topics` waits for ever if the broker goes meanwhile.
+    """
+    with _connecting(broker):
+        client = KafkaAdminClient(**_settings(broker))
+        try:
+            return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
+        finally:
+            client.close()
 
 
 def _consumer(broker: Broker) -> Any:
@@ -358,13 +367,13 @@ def _consumer(broker: Broker) -> Any:
         )
 
 
-def _partitions(consumer: Any, broker: Broker, topics: Iterable[str]) -> list[Any]:
+def _partitions(broker: Broker, topics: Iterable[str]) -> list[Any]:
+    counts = _partition_counts(broker)
     partitions = []
     for topic in topics:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
+        if topic not in counts:
             raise MissingError(f"topic {topic} does not exist at {broker.bootstrap}")
-        partitions += [TopicPartition(topic, number) for number in sorted(numbers)]
+        partitions += [TopicPartition(topic, number) for number in range(counts[topic])]
     if not partitions:
         raise UsageError("no topic was named")
     return partitions

@@ -36,6 +36,7 @@ FORMAT_TIMEOUT_S = 60
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 LOOK_EVERY_S = 0.1
+WATCH_EVERY_S = 1
 
 
 class BrokerError(Exception):
@@ -199,13 +200,15 @@ def main() -> int:
     try:
         with kafka_broker(data=options.data, port=options.port) as bootstrap:
             print(bootstrap, flush=True)
-            signal.pause()
+            while _listens(int(bootstrap.rpartition(":")[2])):
+                time.sleep(WATCH_EVERY_S)
     except BrokerError as error:
         print(error, file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 0
-    return 0
+    print("Kafka has ended by itself", file=sys.stderr)
+    return 3
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ WEST_ONLY = {"zone": {"id": "zn-dam-west"}}
         pytest.param("w", ["west 0 blue firing"], id="inside from the first"),
         pytest.param("wwww.", ["west 0 blue firing", "west 4 blue cleared"], id="once for a stay"),
         pytest.param(
-            "w.w", ["west 0 blue firing", "west 1 blue cleared", "west 2 blue firing"], id="a stay each is an alert each"
+            "w.w",
+            ["west 0 blue firing", "west 1 blue cleared", "west 2 blue firing"],
+            id="a stay each is an alert each",
         ),
         pytest.param("..e..", [], id="another zone"),
         pytest.param("...", [], id="never there"),

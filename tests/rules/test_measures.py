@@ -136,7 +136,7 @@ def test_a_slope_is_the_median_of_all_slopes():
 @pytest.mark.parametrize("seed", range(5))
 def test_a_slope_agrees_with_the_definition(seed):
     generator = random.Random(seed)
-    minutes = sorted(generator.sample(range(61), 9)) + [60]
+    minutes = [*sorted(generator.sample(range(1, 60), 9)), 60]
     samples = {minute: generator.uniform(-5, 5) for minute in [0, *minutes]}
     points = sorted(samples.items())
     slopes = [(y2 - y1) / (t2 - t1) for i, (t1, y1) in enumerate(points) for t2, y2 in points[i + 1 :]]

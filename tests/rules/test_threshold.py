@@ -21,16 +21,32 @@ TWO = {"stage": {"metric": "stage"}, "inflow": {"metric": "inflow"}}
         pytest.param({"for_": "10min"}, "4  _  4", ["10 blue firing"], id="one missing"),
         pytest.param({"for_": "15min"}, "4  _  _  4", [], id="two missing"),
         pytest.param({"at_least": LADDER}, "7  7", ["0 yellow firing", "5 red firing"], id="red wants two samples"),
-        pytest.param({"at_least": LADDER}, "9  1  9  1", [
-            "0 yellow firing", "5 yellow cleared", "10 yellow firing", "15 yellow cleared",
-        ], id="spikes raise no red"),
-        pytest.param({"at_least": LADDER}, "6  7  7", ["0 yellow firing", "5 orange firing", "10 red firing"], id="climb"),
+        pytest.param(
+            {"at_least": LADDER},
+            "9  1  9  1",
+            [
+                "0 yellow firing",
+                "5 yellow cleared",
+                "10 yellow firing",
+                "15 yellow cleared",
+            ],
+            id="spikes raise no red",
+        ),
+        pytest.param(
+            {"at_least": LADDER}, "6  7  7", ["0 yellow firing", "5 orange firing", "10 red firing"], id="climb"
+        ),
         pytest.param({}, "            4  3.81 3.8 3.79", ["0 blue firing", "15 blue cleared"], id="deadband"),
         pytest.param({"clear": "3 m"}, "4 3.1 3 2.99", ["0 blue firing", "15 blue cleared"], id="clear"),
         pytest.param({"keep_firing_for": "10min"}, "4 1 4 1 1 1", ["0 blue firing", "25 blue cleared"], id="kept"),
-        pytest.param({"keep_firing_for": "10min"}, "4 1 _ _ 1 1 1", [
-            "0 blue firing", "30 blue cleared",
-        ], id="a gap starts the clearing anew"),
+        pytest.param(
+            {"keep_firing_for": "10min"},
+            "4 1 _ _ 1 1 1",
+            [
+                "0 blue firing",
+                "30 blue cleared",
+            ],
+            id="a gap starts the clearing anew",
+        ),
         pytest.param({"min_life": "30min"}, "4 1*6", ["0 blue firing", "30 blue cleared"], id="min life"),
         pytest.param(
             {"at_least": LADDER, "keep_firing_for": "10min"},
@@ -39,7 +55,7 @@ TWO = {"stage": {"metric": "stage"}, "inflow": {"metric": "inflow"}}
             id="steps down",
         ),
     ],
-)  # fmt: skip
+)
 def test_stages_against_one_limit(rig, fields, stages, expected):
     driven = rig(**fields)
     driven.series(stages)
@@ -204,9 +220,7 @@ def test_evidence_has_a_bounded_number_of_readings(rig):
 
 
 def test_what_speaks_on_change_completes_its_hold_time_on_the_clock(rig):
-    driven = rig(
-        where={"site": ["sd-a"]}, measure={"metric": "smoke_alarm"}, at_least={"blue": "1 state"}, for_="5min"
-    )
+    driven = rig(where={"site": ["sd-a"]}, measure={"metric": "smoke_alarm"}, at_least={"blue": "1 state"}, for_="5min")
     driven.send(0, {"smoke_alarm": 1.0}, site="sd-a")
     driven.wait(10)
     assert driven.seen == ["5 blue firing"]
