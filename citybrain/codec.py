@@ -74,4 +74,4 @@ def _complaint(error: ValidationError) -> str:
     for fault in error.errors(include_url=False):
         field = ".".join(str(step) for step in fault["loc"]) or "record"
         faults.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
-    return "; ".join(faults)[:1000]
+    return "; ".join(faults)

@@ -13,27 +13,29 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from citybrain.problems import Problem
+from citybrain.problems import Problem, sorted_problems
 
 Model = TypeVar("Model", bound=BaseModel)
 Loc = Sequence[str | int]
 
-# What an input method types in place of the ASCII sign; YAML takes it for text and complains a line later.
-_FULL_WIDTH = {
-    "：": ":",
-    "，": ",",
-    "“": '"',
-    "”": '"',
-    "｛": "{",
-    "｝": "}",
-    "［": "[",
-    "］": "]",
-    "－": "-",
-}
-_STRUCTURAL = re.compile(r"^[^#\"']*?(?P<sign>[：｛｝［］“”]|，(?=\s*[\w]+\s*[:：])|\u00a0|\t)")
+# What an input method types in place of the ASCII sign; YAML takes it for text and complains somewhere else.
+_FULL_WIDTH = {"：": ":", "，": ",", "｛": "{", "｝": "}", "［": "[", "］": "]", "“": '"', "”": '"'}
+_KEY = r"[A-Za-z_][\w-]*"
+# What a plain text begins with when its author meant a key, a brace or a quoted text.
+_MEANT_SIGN = re.compile(rf"{_KEY}(?P<colon>：)|(?P<brace>[｛［])|(?P<quote>“)[^”]*”$")
+# Where YAML wants a sign of its own: behind a key, between the pairs of a brace, around them, or in the indentation.
+_SLIPS = re.compile(
+    rf"(?:(?:^\s*(?:- )?|[{{,，]\s*){_KEY}(?P<colon>：))"
+    rf"|(?P<comma>，)(?=\s*{_KEY}\s*[:：])"
+    r"|(?P<brace>[｛｝［］])"
+    r"|: +(?P<quote>“)[^”]*”\s*$"
+    r"|(?P<space>(?<=^)[\t\u00a0\u3000]|(?<=^ )[\t\u00a0\u3000]|(?<=  )[\t\u00a0\u3000])"
+)
+_SPACES = {"\t": "TAB", "\u00a0": "NBSP", "\u3000": "U+3000"}
+NUMBER_LENGTH_MAX = 18  # Digits; a longer number is a slip of the hand.
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -72,20 +74,18 @@ def load(path: Path) -> tuple[Document | None, list[Problem]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return None, [Problem(path, 1, 1, "R100", {"text": str(error)})]
-    problems = list(_typing_slips(path, text))
-    if problems:
-        return None, problems
     yaml = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return None, [Problem(path, line, column, "R101", {"text": error.problem or str(error)})]
+    except (YAMLError, ValueError, RecursionError) as error:
+        return None, _unreadable(path, text, error)
     if root is None:
         return None, [Problem(path, 1, 1, "R102")]
-    data = _value(path, root, problems)
-    return (None, problems) if problems else (Document(path, data, root), [])
+    problems: list[Problem] = []
+    if isinstance(root, ScalarNode):
+        problems += _typing_slips(path, text.splitlines())
+    data = _Plain(path, problems).value(root)
+    return (None, sorted_problems(problems)) if problems else (Document(path, data, root), [])
 
 
 def validated(document: Document, model: type[Model]) -> tuple[Model | None, list[Problem]]:
@@ -96,43 +96,87 @@ def validated(document: Document, model: type[Model]) -> tuple[Model | None, lis
         return None, list(_complaints(document, model, error))
 
 
-def _typing_slips(path: Path, text: str) -> Iterator[Problem]:
-    """Find full-width signs, tabs and hard spaces where YAML wants its own, before the parser misreads them."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        found = _STRUCTURAL.match(line)
-        if found is None:
-            continue
-        sign, column = found["sign"], found.start("sign") + 1
-        if sign in ("\t", "\u00a0"):
-            yield Problem(path, number, column, "R107", {"sign": "TAB" if sign == "\t" else "NBSP"})
-        elif not re.match(r"^[^:]*: +\S", line[: column - 1]) and not line.lstrip().startswith("- {"):
-            yield Problem(path, number, column, "R106", {"sign": sign, "right": _FULL_WIDTH[sign]})
+def _unreadable(path: Path, text: str, error: Exception) -> list[Problem]:
+    """Return why a text is no YAML: the typing slips in it, else what the parser says."""
+    mark = (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    slips = list(_typing_slips(path, text.splitlines()))
+    said = error.problem if isinstance(error, MarkedYAMLError) and error.problem else str(error).partition("\n")[0]
+    return slips or [Problem(path, line, column, "R101", {"text": said or type(error).__name__})]
 
 
-def _value(path: Path, node: Node, problems: list[Problem]) -> Any:
-    """Return the plain data of a node; a key that stands twice becomes a problem."""
-    if isinstance(node, SequenceNode):
-        return [_value(path, item, problems) for item in node.value]
-    if isinstance(node, MappingNode):
+def _typing_slips(path: Path, lines: Sequence[str]) -> Iterator[Problem]:
+    """Find full-width signs and odd spaces where YAML wants its own."""
+    for number, line in enumerate(lines, start=1):
+        for found in _SLIPS.finditer(line):
+            group = found.lastgroup
+            assert group is not None, "every branch has a name"
+            sign, column = found[group], found.start(group) + 1
+            if group == "space":
+                yield Problem(path, number, column, "R107", {"sign": _SPACES[sign]})
+            else:
+                yield Problem(path, number, column, "R106", {"sign": sign, "right": _FULL_WIDTH[sign]})
+
+
+class _Plain:
+    """Makes plain data of nodes; keys that stand twice and aliases become problems."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self._path = path
+        self._problems = problems
+        self._seen: set[int] = set()
+
+    def value(self, node: Node) -> Any:
+        """Return the data of a node."""
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._seen:
+            # An alias may stand for itself, or for a million nodes.
+            self._complain(node, "R111")
+            return None
+        self._seen.add(id(node))
+        if isinstance(node, SequenceNode):
+            return [self.value(item) for item in node.value]
         data: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, ScalarNode) else str(key_node.value)
+            key = key_node.value if isinstance(key_node, ScalarNode) else str(self.value(key_node))
+            self._look_at_key(key_node, key)
             if key in data:
-                mark = key_node.start_mark
-                problems.append(Problem(path, mark.line + 1, mark.column + 1, "R103", {"key": key}))
-            data[key] = _value(path, value_node, problems)
+                self._complain(key_node, "R103", key=key)
+            data[key] = self.value(value_node)
         return data
-    return _scalar(node)
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        text = str(node.value)
+        if node.style is None and (found := _MEANT_SIGN.match(text)) is not None and found.lastgroup is not None:
+            sign = found[found.lastgroup]
+            self._complain(node, "R106", at=found.start(found.lastgroup), sign=sign, right=_FULL_WIDTH[sign])
+        if node.style is None and len(text) > NUMBER_LENGTH_MAX and text.isdigit():
+            self._complain(node, "R110", text=f"a number of {len(text)} digits, expected at most {NUMBER_LENGTH_MAX}")
+        return _plain_scalar(node, text)
+
+    def _look_at_key(self, node: Node, key: str) -> None:
+        """Complain of full-width signs and odd spaces in a key, which is never meant to have any."""
+        for at, sign in enumerate(key):
+            if sign in _FULL_WIDTH:
+                self._complain(node, "R106", at=at, sign=sign, right=_FULL_WIDTH[sign])
+                return
+            if sign in _SPACES:
+                self._complain(node, "R107", at=at, sign=_SPACES[sign])
+                return
+
+    def _complain(self, node: Node, code: str, at: int = 0, **values: object) -> None:
+        mark = node.start_mark
+        self._problems.append(Problem(self._path, mark.line + 1, mark.column + 1 + at, code, values))
 
 
-def _scalar(node: Node) -> Any:
-    text = str(node.value)
+def _plain_scalar(node: ScalarNode, text: str) -> Any:
     match str(node.tag).removeprefix(_TAG):
         case "null":
             return None
         case "bool" if text.lower() in ("true", "false"):
             return text.lower() == "true"
-        case "int" if re.fullmatch(r"[+-]?\d+", text) and not re.fullmatch(r"[+-]?0\d+", text):
+        case "int" if re.fullmatch(rf"[+-]?\d{{1,{NUMBER_LENGTH_MAX}}}", text) and not re.fullmatch(r"[+-]?0\d+", text):
             return int(text)
         case "float" if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
             return float(text)
@@ -147,9 +191,7 @@ def _complaints(document: Document, model: type[BaseModel], error: ValidationErr
             continue  # The list is short only because its items are wrong, and they have their own complaints.
         match fault["type"]:
             case "extra_forbidden" | "unexpected_keyword_argument":
-                near = difflib.get_close_matches(str(loc[-1]), sorted(_vocabulary(model)), n=1)
-                hint = near[0] if near and near[0] != loc[-1] else ""
-                yield document.problem(loc, "R104", key=loc[-1], hint=hint)
+                yield _unknown_field(document, model, loc)
             case "missing" | "missing_argument":
                 yield document.problem(loc, "R105", key=loc[-1])
             case "union_tag_invalid" | "literal_error" | "enum":
@@ -161,6 +203,12 @@ def _complaints(document: Document, model: type[BaseModel], error: ValidationErr
                 yield document.problem(loc, "R110", text=fault["msg"].removeprefix("Value error, "))
             case _:
                 yield document.problem(loc, "R109", text=fault["msg"], found=_short(fault["input"]))
+
+
+def _unknown_field(document: Document, model: type[BaseModel], loc: Loc) -> Problem:
+    key = str(loc[-1])
+    near = difflib.get_close_matches(key, sorted(_vocabulary(model)), n=1)
+    return document.problem(loc, "R104", key=key, hint=near[0] if near and near[0] != key else "")
 
 
 def _short(value: object) -> str:

@@ -17,7 +17,12 @@ _CIRCLE_QUARTER_SEGMENTS = 16
 
 
 def circle(centre: tuple[float, float], *, radius_m: float) -> Area:
-    """Return a round area, as a polygon of 64 corners; good to 0.5 % for radii below 50 km in China."""
+    """Return a round area, as a polygon of 64 corners; good to 0.5 % for radii below 50 km in China.
+
+    Raises ValueError for a radius that is not above 0.
+    """
+    if not radius_m > 0:
+        raise ValueError(f"the radius is {radius_m:g} m, expected more than 0")
     lon, lat = centre
     east = radius_m / (_METRES_PER_DEGREE * math.cos(math.radians(lat)))
     north = radius_m / _METRES_PER_DEGREE
@@ -46,7 +51,12 @@ def from_geojson(geometry: Mapping[str, Any]) -> Area:
     """Return the area of a GeoJSON geometry. Raises ValueError for anything but a valid (multi)polygon."""
     if geometry.get("type") not in ("Polygon", "MultiPolygon"):
         raise ValueError(f"found a {geometry.get('type')}, expected a Polygon or MultiPolygon")
-    area = shape(geometry)
+    try:
+        area = shape(geometry)
+    except (KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+        raise ValueError(f"the geometry is not whole: {error!r}") from error
+    if area.is_empty:
+        raise ValueError("the outline is empty")
     if not area.is_valid:
         raise ValueError(f"the outline is not valid: {shapely.is_valid_reason(area)}")
     return area

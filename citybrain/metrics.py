@@ -12,9 +12,13 @@ from citybrain.instants import MINUTE, Duration
 from citybrain.model import Feed, Words
 from citybrain.units import known_unit
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Unit = Annotated[str, AfterValidator(known_unit)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 KindName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+
+
+WORD = "word"  # The unit of an attribute that is no quantity.
 
 
 class Shape(StrEnum):
@@ -37,9 +41,10 @@ class Metric(Entry):
 
     words: Words = Field(alias="name")
     unit: Unit
-    range: Annotated[tuple[float, float], Field(description="the least and the greatest plausible value")]
+    range: Annotated[tuple[Finite, Finite], Field(description="the least and the greatest plausible value")]
     shape: Shape = Shape.SAMPLE
     covers: Duration | None = None  # Only for shape `mean`.
+    silent_for: Duration | None = None  # Only for shape `on_change`: how long a value holds; None: for ever.
     resolution: Annotated[float, Field(gt=0)] | None = None
     meaning: str
     source: str
@@ -50,9 +55,15 @@ class Metric(Entry):
             raise ValueError(f"range is {list(self.range)}, expected the least value first")
         if (self.covers is not None) != (self.shape is Shape.MEAN):
             raise ValueError("`covers` belongs to shape `mean`, and only there")
+        if self.silent_for is not None and self.shape is not Shape.ON_CHANGE:
+            raise ValueError("`silent_for` belongs to shape `on_change`; for others it follows from the period")
         if self.shape is Shape.INCREMENT and self.range[0] < 0:
             raise ValueError("an increment is never negative: the range must start at 0 or above")
         return self
+
+
+def _unit_or_word(text: str) -> str:
+    return text if text == WORD else known_unit(text)
 
 
 class Kind(Entry):
@@ -60,7 +71,7 @@ class Kind(Entry):
 
     words: Words = Field(alias="name")
     metrics: Annotated[tuple[Name, ...], Field(min_length=1)]
-    attributes: dict[Name, str] = {}
+    attributes: dict[Name, Annotated[str, AfterValidator(_unit_or_word)]] = {}
     period: Duration = 5 * MINUTE
     moves: bool = False  # Its readings carry a position.
 

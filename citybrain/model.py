@@ -93,6 +93,8 @@ class Words:
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Position = tuple[Annotated[float, Strict(), Field(ge=-180, le=180)], Annotated[float, Strict(), Field(ge=-90, le=90)]]
 
+MetricKey = Annotated[str, Field(max_length=64)]
+
 # The letters of HJ 212 that a reading may carry per metric; `N` is valid, `T` is over range.
 VALID_FLAG = "N"
 OVER_RANGE_FLAG = "T"
@@ -109,8 +111,8 @@ class Reading:
 
     site: Annotated[str, Field(min_length=1, max_length=64)]
     observed_at: Instant
-    values: Annotated[Mapping[str, Number], Field(min_length=1, max_length=64)]
-    flags: Mapping[str, Annotated[str, Field(min_length=1, max_length=2)]] | None = None
+    values: Annotated[Mapping[MetricKey, Number], Field(min_length=1, max_length=64)]
+    flags: Mapping[MetricKey, Annotated[str, Field(min_length=1, max_length=2)]] | None = None
     position: Position | None = None  # Only for a site that moves.
     status: Status | None = None  # None: the topic decides.
 
@@ -118,6 +120,9 @@ class Reading:
         for metric, value in self.values.items():
             if not math.isfinite(value):
                 raise ValueError(f"values.{metric} is {value}, expected a finite number")
+
+
+REJECTION_TEXT_MAX = 1000
 
 
 class Reason(StrEnum):
@@ -128,7 +133,8 @@ class Reason(StrEnum):
     RANGE = "range"  # Outside the metric's plausible range.
     LATE = "late"  # Older than the newest by more than the feed's `late_max`.
     DUPLICATE = "duplicate"  # Same site, metric, instant and value again.
-    CLOCK = "clock"  # Observed more than five minutes after it was received.
+    FLAG = "flag"  # Its flag says that the value is not valid, and no rule accepts that flag.
+    CLOCK = "clock"  # Observed more than five minutes after it was received, or more than thirty days before.
     UNKNOWN_SITE = "unknown_site"
     WRONG_FEED = "wrong_feed"  # The site belongs to another feed.
     WRONG_KEY = "wrong_key"  # The record's key is not the site.
@@ -143,9 +149,14 @@ class Rejection:
     """A record, or some metrics of it, that was not judged, and why."""
 
     reason: Reason
-    text: str  # For a person: what was found and what was expected.
+    text: str  # For a person: what was found and what was expected; at most REJECTION_TEXT_MAX characters.
     site: str | None = None
     metrics: tuple[str, ...] = ()  # Empty: the whole record.
+
+    def __post_init__(self) -> None:
+        if len(self.text) > REJECTION_TEXT_MAX:
+            # A record of a megabyte must not become a megabyte of complaint.
+            object.__setattr__(self, "text", f"{self.text[: REJECTION_TEXT_MAX - 3]}...")
 
 
 class ControlKind(StrEnum):

@@ -9,7 +9,7 @@ from pathlib import Path
 from citybrain import geometry
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
-from citybrain.metrics import FeedFile, Kind, Metric, Shape
+from citybrain.metrics import WORD, FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
 from citybrain.sites import Attribute, Site, SiteEntry, SiteFile
@@ -51,10 +51,10 @@ class Registry:
         return declared.covers if declared is not None else None
 
     def silent_for(self, site: Site, metric: str) -> int | None:
-        """Return how old a value may grow before it is unknown; None for a metric that speaks only on change."""
+        """Return how old a value may grow before it is unknown; None where it holds until the next one."""
         declared = self.metrics.get(metric)
         if declared is not None and declared.shape is Shape.ON_CHANGE:
-            return None
+            return declared.silent_for
         return site.silent_for(self.covers(metric))
 
 
@@ -87,12 +87,14 @@ class _Reader:
         self.metrics: dict[str, Metric] = {}
         self.kinds: dict[str, Kind] = {}
         self.kind_feeds: dict[str, Feed] = {}
+        self._kind_places: dict[str, Document] = {}
         self.zones: dict[str, Zone] = {}
         self.sites: dict[str, Site] = {}
 
     def read(self) -> Registry:
         for document in self._documents("feeds", "*.yaml"):
             self._read_feed(document)
+        self._check_kinds()
         for document in self._documents("zones", "*.geojson"):
             self._read_counties(document)
         for document in self._documents("zones", "*.yaml"):
@@ -125,6 +127,8 @@ class _Reader:
         self.problems += problems
         if file is None:
             return
+        if file.feed in self.feeds:
+            self.problems.append(document.problem(("feed",), "R121", key=file.feed.value))
         self.feeds[file.feed] = FeedInfo(file.words, file.late_max)
         for name, metric in file.metrics.items():
             if name in self.metrics:
@@ -134,6 +138,15 @@ class _Reader:
             if name in self.kinds:
                 self.problems.append(document.problem(("kinds", name), "R121", key=name))
             self.kinds[name], self.kind_feeds[name] = kind, file.feed
+            self._kind_places[name] = document
+
+    def _check_kinds(self) -> None:
+        """Check that the metrics of all kinds are declared, in whichever file."""
+        for name, kind in self.kinds.items():
+            for index, metric in enumerate(kind.metrics):
+                if metric not in self.metrics:
+                    place = ("kinds", name, "metrics", index)
+                    self.problems.append(self._kind_places[name].problem(place, "R126", key=metric))
 
     def _read_counties(self, document: Document) -> None:
         file, problems = validated(document, CountyFile)
@@ -145,6 +158,9 @@ class _Reader:
             except ValueError as error:
                 self.problems.append(document.problem(("features", index, "geometry"), "R110", text=str(error)))
                 continue
+            if feature.properties.adcode in self.zones:
+                place = ("features", index, "properties", "adcode")
+                self.problems.append(document.problem(place, "R121", key=feature.properties.adcode))
             self.zones[feature.properties.adcode] = Zone(feature.properties.adcode, COUNTY, words, area)
 
     def _read_zones(self, document: Document) -> None:
@@ -199,7 +215,7 @@ class _Reader:
             expected = kind.attributes.get(name)
             if expected is None:
                 self.problems.append(document.problem(place, "R124", key=name, known=", ".join(kind.attributes)))
-            elif expected == "word":
+            elif expected == WORD:
                 attributes[name] = (value,) if isinstance(value, str) else tuple(value)
             else:
                 try:

@@ -81,6 +81,8 @@ def parse_quantity(text: str) -> Quantity:
     if found is None:
         raise ValueError(f"{text!r} is no quantity, expected a number, a space and a unit such as `4.5 m`")
     number, space, unit = found.groups()
+    if unit == "m" and not space:
+        raise ValueError(f"{text!r} is unclear: minutes are `{number}min`, metres are `{number} m`")
     if not unit:
         raise ValueError(f"{text!r} has no unit, expected one such as `{number} m`")
     if not space:
@@ -91,6 +93,9 @@ def parse_quantity(text: str) -> Quantity:
 def known_unit(unit: str) -> str:
     """Return the one spelling of a unit. Raises ValueError for a unit that no metric uses."""
     unit = _SPELLINGS.get(unit, unit)
+    base, slash, per = unit.rpartition("/")
+    if slash and per in ("h", "min") and unit not in UNITS:
+        return f"{known_unit(base)}/{per}"  # How fast something changes.
     if unit not in UNITS:
         raise ValueError(f"{unit!r} is no known unit, expected one of {', '.join(UNITS)}")
     return unit

@@ -168,8 +168,8 @@ class ThresholdBinder:
     ) -> Rung | None:
         written = entry.ladder[level]
         conditions = self._conditions(written.conditions, site)
-        if written.conditions and (conditions is None or len(conditions.members) < len(written.conditions)):
-            return None  # An unknown `and` is never met.
+        if conditions is not None and any(member.limit is None for member in conditions.members):
+            return None  # Its `and` can never be met here, so the level is not judged.
         deadband = self._deadband(entry, numbers, number)
         return Rung(
             rank=level.rank,
@@ -194,16 +194,14 @@ class ThresholdBinder:
     def _conditions(self, entry: ConditionsEntry, site: Site) -> Conditions | None:
         is_any = isinstance(entry, ConditionList)
         members = tuple(
-            condition
-            for member in (entry.any if isinstance(entry, ConditionList) else entry)
-            if (condition := self._condition(member, site)) is not None
+            self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
         )
         return Conditions(members, any_of=is_any) if members else None
 
-    def _condition(self, entry: ConditionEntry, site: Site) -> Condition | None:
+    def _condition(self, entry: ConditionEntry, site: Site) -> Condition:
         comparison: Comparison = entry.comparison
         number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
-        return None if number is None else Condition(self._names.index(entry.measure), comparison, number)
+        return Condition(self._names.index(entry.measure), comparison, number)
 
     @staticmethod
     def resolve(value: Value, unit: str, site: Site) -> float | None:
@@ -260,10 +258,11 @@ def _step(entry: MeasureEntry) -> tuple[Step, int]:
 
 
 def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure) -> Holding:
+    has_gaps = not measure.speaks_on_change
     if entry.urgent:
-        return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers)
-    is_gated = level.rank >= Level.ORANGE.rank and not measure.speaks_on_change
-    return Holding(hold or 0, CONFIRMING_SAMPLES if is_gated else 1, measure.period, measure.covers)
+        return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers, has_gaps)
+    samples = CONFIRMING_SAMPLES if level.rank >= Level.ORANGE.rank and has_gaps else 1
+    return Holding(hold or 0, samples, measure.period, measure.covers, has_gaps)
 
 
 def _moving_holding(entry: GeofenceRule, level: Level, hold: int, site: Site) -> Holding:

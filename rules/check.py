@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from citybrain.documents import Document
+from citybrain.instants import MINUTE
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
-from citybrain.registry import Registry
+from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
 from rules.binding import inputs_of, number_in, silence_of, unit_of
 from rules.derived import DERIVED
@@ -25,10 +26,12 @@ from rules.shape import (
     LimitEntry,
     MeasureEntry,
     NoDataRule,
+    RuleTest,
     ThresholdRule,
     Value,
 )
 from rules.silence import ANY_METRIC
+from rules.trial_series import parse_series
 
 Loc = tuple[str | int, ...]
 
@@ -52,8 +55,21 @@ class RuleCheck:
             case GeofenceRule():
                 yield from self._geofence(rule)
         for index, test in enumerate(rule.tests):
-            if test.site not in self.registry.sites:
-                yield self._unknown((*self.loc, "tests", index, "site"), "R203", test.site, self.registry.sites)
+            yield from self._test((*self.loc, "tests", index), test)
+
+    def _test(self, loc: Loc, test: RuleTest) -> Iterator[Problem]:
+        if test.site not in self.registry.sites:
+            yield self._unknown((*loc, "site"), "R203", test.site, self.registry.sites)
+        longest = 0
+        for metric, text in test.values.items():
+            if metric not in self.registry.metrics:
+                yield self._unknown((*loc, "values", metric), "R201", metric, self.registry.metrics)
+            try:
+                longest = max(longest, len(parse_series(text)))
+            except ValueError as error:
+                yield self.document.problem((*loc, "values", metric), "R110", text=str(error))
+        if len(test.positions) > longest:
+            yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 
     def _where(self, rule: AnyRule) -> Iterator[Problem]:
         where, loc = rule.where, (*self.loc, "where")
@@ -63,9 +79,14 @@ class RuleCheck:
         for site in where.site:
             if site not in self.registry.sites:
                 yield self._unknown((*loc, "site"), "R203", site, self.registry.sites)
+        counties = [zone.id for zone in self.registry.zones.values() if zone.kind == COUNTY]
         for county in where.county:
-            if county not in self.registry.zones:
-                yield self._unknown((*loc, "county"), "R205", county, self.registry.zones)
+            if county not in counties:
+                yield self._unknown((*loc, "county"), "R205", county, counties)
+        attributes = {name for kind in self.registry.kinds.values() for name in kind.attributes}
+        for name in where.attribute:
+            if name not in attributes:
+                yield self._unknown((*loc, "attribute", name), "R213", name, attributes)
         if where.zone is not None:
             yield from self._zone((*loc, "zone"), where.zone.kind, where.zone.id)
 
@@ -90,7 +111,7 @@ class RuleCheck:
             if limit.measure not in names:
                 yield self._unknown((*loc, "measure"), "R207", limit.measure, names)
             elif limit.measure in known:
-                yield from self._limit(loc, limit, known)
+                yield from self._limit(loc, limit, names, known)
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
         yield from self._conditions((*self.loc, "clear_when"), rule.clear_when, names, known)
 
@@ -108,7 +129,7 @@ class RuleCheck:
         expected = ", ".join(str(edition) for edition in editions if edition)
         return self.document.problem((*loc, "edition"), "R208", found=measure.edition, expected=expected or "-")
 
-    def _limit(self, loc: Loc, limit: LimitEntry, known: Mapping[str, str]) -> Iterator[Problem]:
+    def _limit(self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str]) -> Iterator[Problem]:
         unit, word = known[limit.measure], limit.comparison.value
         if not limit.ladder:
             yield self.document.problem((*loc, word), "R212")
@@ -122,7 +143,7 @@ class RuleCheck:
             if written.value.quantity is not None and not list(self._value(place, written.value, unit)):
                 numbers[level.value] = number_in(parse_quantity(written.value.quantity), unit)
             for index, condition in enumerate(written.conditions):
-                yield from self._condition((*place, "and", index), condition, known, known)
+                yield from self._condition((*place, "and", index), condition, names, known)
         yield from self._order((*loc, word), numbers, limit)
         if limit.clear is not None:
             faults = list(self._value((*loc, "clear"), limit.clear, unit))
@@ -131,6 +152,8 @@ class RuleCheck:
                 yield from self._clear_side((*loc, "clear"), limit, numbers, unit)
         if limit.deadband is not None:
             yield from self._value((*loc, "deadband"), Value(quantity=limit.deadband), unit)
+            if parse_quantity(limit.deadband).number < 0:
+                yield self.document.problem((*loc, "deadband"), "R218", found=limit.deadband, least="0")
 
     def _order(self, loc: Loc, numbers: Mapping[str, float], limit: LimitEntry) -> Iterator[Problem]:
         """Check that a higher level asks for no less: else the lower one could never be seen."""
@@ -186,15 +209,30 @@ class RuleCheck:
             yield self._unknown((*self.loc, "metric"), "R201", rule.metric, self.registry.metrics)
         if not rule.silent_for:
             yield self.document.problem((*self.loc, "silent_for"), "R212")
-        for level, text in rule.silent_for.items():
+        spans: dict[str, int] = {}
+        for level in [level for level in LEVELS if level in rule.silent_for]:
+            place = (*self.loc, "silent_for", level.value)
             try:
-                silence_of(text, 1)
+                # What is short in periods and long in minutes depends on the site; five minutes are the usual period.
+                spans[level.value] = silence_of(rule.silent_for[level], 5 * MINUTE)
             except ValueError as error:
-                yield self.document.problem((*self.loc, "silent_for", level.value), "R110", text=str(error))
+                yield self.document.problem(place, "R110", text=str(error))
+                continue
+            if spans[level.value] <= 0:
+                yield self.document.problem(place, "R218", found=rule.silent_for[level], least="1s")
+        yield from self._rising((*self.loc, "silent_for"), spans)
+
+    def _rising(self, loc: Loc, spans: Mapping[str, int]) -> Iterator[Problem]:
+        """Check that a higher level asks for a longer time."""
+        for (low, first), (high, second) in pairwise(spans.items()):
+            if second < first:
+                yield self.document.problem((*loc, high), "R209", low=low, high=high, sign="<")
 
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
         yield from self._zone((*self.loc, event, "zone"), where.kind, where.id)
+        dwell = {level.value: rule.dwell[level] for level in LEVELS if level in rule.dwell}
+        yield from self._rising((*self.loc, "dwell"), dwell)
         for kind in rule.where.kind:
             if kind in self.registry.kinds and not self.registry.kinds[kind].moves:
                 yield self.document.problem((*self.loc, "where", "kind"), "R214", key=kind)

@@ -52,10 +52,12 @@ class Condition:
 
     measure: int  # Its place among the rule's measures.
     comparison: Comparison
-    limit: float
+    limit: float | None  # None: the site lacks the attribute that the limit names, so nobody knows.
 
     def test(self, measured: Sequence[Measured]) -> bool | None:
         """Return whether it is met by the values of the rule's measures."""
+        if self.limit is None:
+            return None
         return compare(measured[self.measure], self.comparison, self.limit)
 
 

@@ -39,7 +39,7 @@ def occupancy(inputs: Inputs, attributes: Mapping[str, Attribute]) -> float | No
     if occupied is None or not isinstance(capacity, Quantity):
         return None
     usable = capacity.number - inputs.get("out_of_service", 0.0)
-    return min(100.0, float(round(100 * occupied / usable))) if usable > 0 else None
+    return min(100.0, float(_half_up(100 * occupied / usable))) if usable > 0 else None
 
 
 # Concentrations at IAQI 0, 50, 100, 150, 200, 300, 400, 500; µg/m³, CO mg/m³. For the real-time report of the 2026

@@ -1,36 +1,38 @@
 """The engine: readings in, alert events out, in event time. The only way a reading is ever judged.
 
-Time enters through the records alone. `at` is the time of a record in the log; before a record is judged, every
-silence that became due up to its `at` is judged first, in the order of their times. No clock is read, and the same
-records give the same events whatever the speed, the restarts or the number of engines that share the sites.
+Time enters through the records alone. `at` is the time of a record in the log; before a record is judged, everything
+that became due up to its `at` is judged first, in the order of the times. No clock is read, and the same records
+give the same events whatever the speed, the restarts or the number of engines that share the sites.
 
 Silence is counted on the clock of the living log: where two neighbouring records lie more than 30 s apart the log
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
-from citybrain.instants import MINUTE, SECOND
+from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
 from citybrain.sites import Site
 from rules.binding import DerivedSeries
 from rules.explain import compose, ended, identity, subject_of
 from rules.geofence import POSITION
 from rules.lifecycle import Alert, advance
-from rules.rule import Judge, SiteView, level_of
+from rules.rule import Heard, Judge, SiteView, level_of
 from rules.ruleset import RuleSet
 from rules.series import Arrival
 from rules.silence import ANY_METRIC
-from rules.site_state import THE_SITE, Listening, SiteState, Standing, load_state, new_series, new_state
+from rules.site_state import THE_SITE, SiteState, Standing, last_events, load_state, new_series, new_state
 
 LOG_SILENT_MAX = 30 * SECOND
 AHEAD_MAX = 5 * MINUTE
+BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 SNAPSHOT_VERSION = 1
 
@@ -67,18 +69,17 @@ class _When:
 class _Intake:
     """What one reading brought: the series with new samples, and the metrics that were not taken, by reason."""
 
-    touched: dict[str, Arrival] = field(default_factory=dict)
-    refused: dict[Reason, list[str]] = field(default_factory=dict)
-    texts: dict[Reason, list[str]] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    has_news: bool = False  # Whether anything is newer than all before it.
+    refused: dict[Reason, list[tuple[str, str]]] = field(default_factory=dict)  # (metric, text)
 
     def refuse(self, reason: Reason, metric: str, text: str) -> None:
-        self.refused.setdefault(reason, []).append(metric)
-        self.texts.setdefault(reason, []).append(text)
+        self.refused.setdefault(reason, []).append((metric, text))
 
     def rejections(self, site: str) -> tuple[Rejection, ...]:
         return tuple(
-            Rejection(reason, "; ".join(self.texts[reason]), site, tuple(metrics))
-            for reason, metrics in self.refused.items()
+            Rejection(reason, "; ".join(text for _, text in pairs), site, tuple(metric for metric, _ in pairs))
+            for reason, pairs in self.refused.items()
         )
 
 
@@ -93,7 +94,8 @@ class Engine:
         self._sites: dict[str, SiteState] = {}
         self._at: int | None = None
         self._living = 0  # The clock of the living log.
-        self._due: list[tuple[int, str, str]] = []  # (due on that clock, site, series key); one entry a series.
+        self._silences: list[tuple[int, str, str]] = []  # (due on that clock, site, series key)
+        self._wakes: list[tuple[int, str, int]] = []  # (due on the log's time, site, place of the judge)
         self.silent_log_spans = 0  # How often the log itself was silent.
 
     @property
@@ -108,28 +110,35 @@ class Engine:
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
-        events = list(self._move_to(at))
-        at = self._at if self._at is not None else at
-        site, rejection = self._site_of(reading, at, feed)
-        if site is None:
-            assert rejection is not None, "a reading without a site is rejected"
-            return Judgement(tuple(events), (rejection,))
-        state = self._sites.get(site.id)
-        if state is None:
+        events = self._move_to(at)
+        assert self._at is not None, "a record has brought its time"
+        at = self._at
+        state = self._sites.get(reading.site)
+        if state is None or (feed is not None and feed is not state.plan.site.feed):
+            site, rejection = self._site_of(reading, feed)
+            if site is None:
+                return Judgement(tuple(events), (rejection,) if rejection is not None else ())
             state = self._sites[site.id] = new_state(self._rules.plan_for(site))
+        if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
+            return Judgement(tuple(events), (_wrong_clock(reading, at),))
         intake = self._take_in(state, reading, at)
-        events += self._judge_touched(state, intake, at)
-        return Judgement(tuple(events), intake.rejections(site.id))
+        if intake.touched:
+            self._judge_touched(state, intake, at, events)
+        if not events and not intake.refused:
+            return NOTHING
+        return Judgement(tuple(events), intake.rejections(reading.site))
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
-        events = tuple(self._move_to(at))
-        return Judgement(events) if events else NOTHING
+        events = self._move_to(at)
+        return Judgement(tuple(events)) if events else NOTHING
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
         data = {
             "version": SNAPSHOT_VERSION,
+            "status": self._status.value,
+            "drill": self._drill,
             "catalog": self._rules.catalog,
             "at": self._at,
             "living": self._living,
@@ -140,51 +149,81 @@ class Engine:
     def restore(self, snapshot: bytes) -> Judgement:
         """Take over the state of a snapshot, in place of all there is.
 
-        Under another rule set the alerts of rules that remain live on; those of rules that are gone are cleared, and
-        those events are returned. Raises SnapshotError for torn bytes or another version.
+        Under another rule set the alerts of rules that remain live on; those of rules, sites and zones that are gone
+        are cleared, and those events are returned. Raises SnapshotError for torn bytes, another version, or the
+        snapshot of a drill in an engine that is none (and the reverse).
         """
         try:
-            data = orjson.loads(snapshot)
-        except orjson.JSONDecodeError as error:
-            raise SnapshotError(f"the snapshot is torn: {error}") from error
-        if data.get("version") != SNAPSHOT_VERSION:
-            raise SnapshotError(f"the snapshot has version {data.get('version')}, expected {SNAPSHOT_VERSION}")
+            return self._restore(orjson.loads(snapshot))
+        except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+            raise SnapshotError(f"the snapshot is torn: {error!r}") from error
+
+    def _restore(self, data: Any) -> Judgement:
+        if data["version"] != SNAPSHOT_VERSION:
+            raise SnapshotError(f"the snapshot has version {data['version']}, expected {SNAPSHOT_VERSION}")
+        if (data["status"], data["drill"]) != (self._status.value, self._drill):
+            raise SnapshotError(f"the snapshot is of status {data['status']}, expected {self._status.value}")
         self._at, self._living = data["at"], data["living"]
-        self._sites, self._due = {}, []
-        events: list[AlertEvent] = []
+        self._sites, self._silences, self._wakes = {}, [], []
+        is_same = data["catalog"] == self._rules.catalog
+        orphans: list[AlertEvent] = []
         for site_id, dumped in data["sites"].items():
             site = self._registry.sites.get(site_id)
             if site is None:
+                orphans += [event for standing in dumped["rules"].values() for event in last_events(standing)]
                 continue
-            late_max = self._registry.feeds[site.feed].late_max
-            state, orphans = load_state(self._rules.plan_for(site), dumped, late_max=late_max)
-            self._sites[site_id] = state
-            for key in state.listening:
-                self._schedule(state, key)
-            events += [ended(event, catalog=self._rules.catalog, at=self._at or 0) for event in orphans]
-        return Judgement(tuple(events))
+            state, lost = load_state(self._rules.plan_for(site), dumped, is_same_catalog=is_same)
+            orphans += lost
+            self._take_over(state)
+        return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=self._at or 0) for event in orphans))
+
+    def _take_over(self, state: SiteState) -> None:
+        site = state.plan.site
+        self._sites[site.id] = state
+        state.inside = self._rules.zones_at(state.position) if state.position is not None else frozenset()
+        for key in state.heard:
+            self._schedule(state, key)
+        for place, standing in enumerate(state.standings):
+            if standing.wake_at is not None:
+                heapq.heappush(self._wakes, (standing.wake_at, site.id, place))
 
     # Time
 
-    def _move_to(self, at: int) -> Iterator[AlertEvent]:
-        """Move to the time of a record; it never runs back. Silences that become due are judged on the way."""
+    def _move_to(self, at: int) -> list[AlertEvent]:
+        """Move to the time of a record; it never runs back. What becomes due on the way is judged."""
         if self._at is None:
             self._at = self._living = at
-            return
+            return []
         if at <= self._at:
-            return
+            return []
+        events: list[AlertEvent] = []
         span = at - self._at
         if span > LOG_SILENT_MAX:
             self.silent_log_spans += 1
-            self._at = at
-            return
-        ahead = self._at - self._living
-        target = self._living + span
-        while self._due and self._due[0][0] <= target:
-            due, site_id, key = heapq.heappop(self._due)
-            self._living, self._at = due, due + ahead
-            yield from self._fall_silent(self._sites[site_id], key, due)
-        self._living, self._at = target, at
+            span = 0
+        living = self._living + span
+        if (self._silences and self._silences[0][0] <= living) or (self._wakes and self._wakes[0][0] <= at):
+            self._pass_deadlines(at, living, events)
+        self._living, self._at = living, at
+        return events
+
+    def _pass_deadlines(self, at: int, living: int, events: list[AlertEvent]) -> None:
+        """Judge what is due up to a time, in the order of the times; a wake before a silence of the same time."""
+        assert self._at is not None, "there was a record before"
+        # Silences fall due only while the log lives: then both clocks run side by side.
+        ahead = at - living
+        while True:
+            silence = self._silences[0][0] + ahead if self._silences and self._silences[0][0] <= living else None
+            wake = self._wakes[0][0] if self._wakes and self._wakes[0][0] <= at else None
+            if wake is not None and (silence is None or wake <= silence):
+                due, site_id, place = heapq.heappop(self._wakes)
+                self._wake(self._sites[site_id], place, due, events)
+            elif silence is not None:
+                due, site_id, key = heapq.heappop(self._silences)
+                self._living = due
+                self._fall_silent(self._sites[site_id], key, due, silence, events)
+            else:
+                return
 
     def _hear(self, state: SiteState, key: str, when: _When) -> None:
         """Note that a series was heard: the newest observation counts, however late it came.
@@ -192,62 +231,64 @@ class Engine:
         A burst after a broken link brings old values; more than a period is left for the next one to come.
         """
         delay = min(max(when.at - when.instant, 0), DELAY_PERIODS_MAX * state.plan.site.period)
-        listening = state.listening.get(key)
-        if listening is None:
-            state.listening[key] = Listening(self._living - delay)
-            self._schedule(state, key)
-            return
-        listening.heard_at = self._living - delay
-        was_scheduled = listening.passed < len(state.plan.silences.get(key, ()))
-        listening.passed = 0
-        if not was_scheduled:
+        heard = state.heard.get(key)
+        if heard is None:
+            heard = state.heard[key] = Heard(self._living - delay)
+        else:
+            heard.at, heard.passed = self._living - delay, 0
+        # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
+        if heard.due is None or heard.at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)
 
     def _schedule(self, state: SiteState, key: str) -> None:
-        spans = state.plan.silences.get(key, ())
-        listening = state.listening[key]
-        if listening.passed < len(spans):
-            due = max(listening.heard_at + spans[listening.passed], self._living)
-            heapq.heappush(self._due, (due, state.plan.site.id, key))
+        spans, heard = state.plan.silences.get(key, ()), state.heard[key]
+        heard.due = None
+        if heard.passed < len(spans):
+            heard.due = max(heard.at + spans[heard.passed], self._living)
+            heapq.heappush(self._silences, (heard.due, state.plan.site.id, key))
 
-    def _fall_silent(self, state: SiteState, key: str, due: int) -> Iterator[AlertEvent]:
+    def _fall_silent(self, state: SiteState, key: str, due: int, at: int, events: list[AlertEvent]) -> None:
         """Judge a silence that is due, unless the series was heard since it was scheduled."""
-        listening = state.listening[key]
-        spans = state.plan.silences[key]
-        if listening.heard_at + spans[listening.passed] > due:
+        heard, spans = state.heard[key], state.plan.silences[key]
+        if heard.due != due:
+            return  # A deadline that was moved forward has left this one behind.
+        if heard.at + spans[heard.passed] > due:
             self._schedule(state, key)
             return
-        while listening.passed < len(spans) and listening.heard_at + spans[listening.passed] <= due:
-            listening.passed += 1
+        while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due:
+            heard.passed += 1
         self._schedule(state, key)
-        assert self._at is not None, "a silence becomes due on the way to some time"
-        when = _When(self._at, self._at)
+        when = _When(at, at)
         for place in state.plan.by_series.get(key, ()):
             case = _Case(state, state.plan.judges[place], state.standings[place])
-            if key not in case.judge.silent_after:
-                yield from self._judge(case, when)
+            if case.judge.is_about_silence:
+                self._judge(case, place, when, events)
             elif self._is_silent(case):
-                yield from self._mark_silent(case, when)
+                self._mark_silent(case, when, events)
+
+    def _wake(self, state: SiteState, place: int, due: int, events: list[AlertEvent]) -> None:
+        """Judge again what said that it would be otherwise by now, unless it has been judged since."""
+        standing = state.standings[place]
+        if standing.wake_at == due:
+            standing.wake_at = None
+            self._judge(_Case(state, state.plan.judges[place], standing), place, _When(due, due), events)
 
     # Intake
 
-    def _site_of(self, reading: Reading, at: int, feed: Feed | None) -> tuple[Site | None, Rejection | None]:
+    def _site_of(self, reading: Reading, feed: Feed | None) -> tuple[Site | None, Rejection | None]:
         site = self._registry.sites.get(reading.site)
         if site is None:
             return None, Rejection(Reason.UNKNOWN_SITE, f"no site has the id {reading.site!r}", reading.site)
         if feed is not None and feed is not site.feed:
             text = f"the site belongs to the feed {site.feed.value}, found it on {feed.value}"
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
-        if reading.observed_at > at + AHEAD_MAX:
-            ahead_s = (reading.observed_at - at) // SECOND
-            return None, Rejection(Reason.CLOCK, f"observed {ahead_s} s after it was received", site.id)
         return site, None
 
     def _take_in(self, state: SiteState, reading: Reading, at: int) -> _Intake:
         """Put the values of a reading into the series of its site."""
-        intake = _Intake()
+        intake, when, metrics = _Intake(), _When(reading.observed_at, at), self._registry.metrics
         for metric, value in reading.values.items():
-            declared = self._registry.metrics.get(metric)
+            declared = metrics.get(metric)
             if declared is None:
                 intake.refuse(Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}")
                 continue
@@ -257,56 +298,78 @@ class Engine:
                 intake.refuse(Reason.RANGE, metric, text)
                 continue
             flag = reading.flags.get(metric, VALID_FLAG) if reading.flags is not None else VALID_FLAG
-            for key in self._keys_for(state, metric, flag):
-                arrival = self._add(state, key, _When(reading.observed_at, at), value)
-                self._note(intake, key, arrival)
-        self._derive(state, intake, reading.observed_at, at)
-        self._move_site(state, intake, reading, at)
-        if Arrival.NEWEST in intake.touched.values():
-            self._hear(state, ANY_METRIC, _When(reading.observed_at, at))
-            intake.touched[ANY_METRIC] = Arrival.NEWEST
+            if flag == VALID_FLAG:
+                self._add(state, intake, metric, when, value)
+            self._add_flagged(state, intake, metric, flag, when, value)
+        if state.plan.derived and intake.touched:
+            self._derive(state, intake, when)
+        if reading.position is not None and state.plan.site.moves:
+            self._move_site(state, intake, reading.position, when)
+        if intake.has_news and ANY_METRIC in state.plan.silences:
+            self._hear(state, ANY_METRIC, when)
+            intake.touched.append(ANY_METRIC)
         return intake
 
-    def _keys_for(self, state: SiteState, metric: str, flag: str) -> Iterator[str]:
-        """Yield the series that take a value with this flag: the valid ones, and those whose rules accept it."""
-        if flag == VALID_FLAG:
-            yield metric
+    def _add_flagged(
+        self, state: SiteState, intake: _Intake, metric: str, flag: str, when: _When, value: float
+    ) -> None:
+        """Put a value into the series whose rules accept its flag; what none accepts is refused."""
+        is_taken = flag == VALID_FLAG
         for key in state.plan.flagged.get(metric, ()):
-            if flag in key.partition("|")[2]:
-                yield key
+            if flag in tuple(key.partition("|")[2]):
+                is_taken = True
+                self._add(state, intake, key, when, value)
+        if not is_taken:
+            intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
 
-    def _add(self, state: SiteState, key: str, when: _When, value: float) -> Arrival:
+    def _add(self, state: SiteState, intake: _Intake, key: str, when: _When, value: float) -> None:
         """Put one value into a series of the site."""
         series = state.series.get(key)
         if series is None:
-            late_max = self._registry.feeds[state.plan.site.feed].late_max
-            series = state.series[key] = new_series(state.plan, key, late_max=late_max)
+            series = state.series[key] = new_series(state.plan, key)
         arrival = series.add(when.instant, value)
         if arrival is Arrival.NEWEST:
-            self._hear(state, key, when)
-        return arrival
-
-    @staticmethod
-    def _note(intake: _Intake, key: str, arrival: Arrival) -> None:
-        metric = key.partition("|")[0]
-        if arrival is Arrival.LATE:
+            intake.has_news = True
+            intake.touched.append(key)
+            if key in state.plan.silences:
+                self._hear(state, key, when)
+        elif arrival is Arrival.INSIDE:
+            intake.touched.append(key)
+        elif arrival is Arrival.LATE:
+            metric = key.partition("|")[0]
             intake.refuse(Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows")
-        elif arrival is Arrival.DUPLICATE:
-            intake.refuse(Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value")
         else:
-            intake.touched[key] = arrival
+            metric = key.partition("|")[0]
+            intake.refuse(Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value")
 
-    def _derive(self, state: SiteState, intake: _Intake, observed_at: int, at: int) -> None:
-        """Compute the derived values that the new samples change, as of their instant."""
+    def _derive(self, state: SiteState, intake: _Intake, when: _When) -> None:
+        """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if intake.touched.keys().isdisjoint(derived.derived.inputs):
+            if not any(key in derived.derived.inputs for key in intake.touched):
                 continue
-            value = derived.derived.compute(self._inputs(state, derived, observed_at), state.plan.site.attributes)
-            if value is None:
-                continue
-            arrival = self._add(state, derived.key, _When(observed_at, at), value)
-            if arrival in (Arrival.NEWEST, Arrival.INSIDE):
-                intake.touched[derived.key] = arrival
+            instants = {when.instant}
+            if not derived.derived.same_instant and derived.key in state.series:
+                known = state.series[derived.key].instants
+                instants.update(at for at in reversed(known) if at > when.instant)
+            for instant in sorted(instants):
+                self._derive_at(state, intake, derived, _When(instant, when.at))
+
+    def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: _When) -> None:
+        inputs = self._inputs(state, derived, when.instant)
+        value = derived.derived.compute(inputs, state.plan.site.attributes)
+        if value is None:
+            # A revision may take away what was known.
+            if derived.key in state.series and state.series[derived.key].remove(when.instant):
+                intake.touched.append(derived.key)
+            return
+        series = state.series.get(derived.key)
+        if series is None:
+            series = state.series[derived.key] = new_series(state.plan, derived.key)
+        arrival = series.add(when.instant, value)
+        if arrival in (Arrival.NEWEST, Arrival.INSIDE):
+            intake.touched.append(derived.key)
+        if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
+            self._hear(state, derived.key, when)
 
     def _inputs(self, state: SiteState, derived: DerivedSeries, instant: int) -> dict[str, float]:
         inputs: dict[str, float] = {}
@@ -322,67 +385,92 @@ class Engine:
                 inputs[metric] = series.values[place]
         return inputs
 
-    def _move_site(self, state: SiteState, intake: _Intake, reading: Reading, at: int) -> None:
-        if reading.position is None or not state.plan.site.moves:
+    def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: _When) -> None:
+        if state.position_at is not None and when.instant <= state.position_at:
             return
-        if state.position_at is not None and reading.observed_at <= state.position_at:
-            return
-        state.position, state.position_at = reading.position, reading.observed_at
-        state.inside = self._rules.zones_at(reading.position)
-        intake.touched[POSITION] = Arrival.NEWEST
-        self._hear(state, POSITION, _When(reading.observed_at, at))
+        state.position, state.position_at = position, when.instant
+        state.inside = self._rules.zones_at(position)
+        intake.has_news = True
+        intake.touched.append(POSITION)
+        if POSITION in state.plan.silences:
+            self._hear(state, POSITION, when)
 
     # Judging
 
-    def _judge_touched(self, state: SiteState, intake: _Intake, at: int) -> Iterator[AlertEvent]:
-        places = {place for key in intake.touched for place in state.plan.by_series.get(key, ())}
-        for place in sorted(places):
+    def _judge_touched(self, state: SiteState, intake: _Intake, at: int, events: list[AlertEvent]) -> None:
+        by_series = state.plan.by_series
+        if len(intake.touched) == 1:
+            places = by_series.get(intake.touched[0], ())
+        else:
+            places = tuple(sorted({place for key in intake.touched for place in by_series.get(key, ())}))
+        for place in places:
             case = _Case(state, state.plan.judges[place], state.standings[place])
-            instant = max(self._newest(state, key) for key in case.judge.series_keys)
-            yield from self._judge(case, _When(instant, at))
+            self._judge(case, place, _When(self._instant(case, at), at), events)
 
-    def _newest(self, state: SiteState, key: str) -> int:
-        """Return the newest instant of a series; silence is measured at the record's own time."""
-        if key == POSITION:
-            return state.position_at or 0
-        if key == ANY_METRIC:
-            return max(series.newest_at or 0 for series in state.series.values())
-        series = state.series.get(key)
-        return (series.newest_at or 0) if series is not None else 0
+    def _instant(self, case: _Case, at: int) -> int:
+        """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
+        if case.judge.is_about_silence:
+            return at
+        state, newest = case.state, 0
+        for key in case.judge.series_keys:
+            if key == POSITION:
+                newest = max(newest, state.position_at or 0)
+            elif (series := state.series.get(key)) is not None and series.instants:
+                newest = max(newest, series.instants[-1])
+        return newest
 
     def _view(self, state: SiteState) -> SiteView:
-        silences = {key: self._living - listening.heard_at for key, listening in state.listening.items()}
-        return SiteView(state.series, state.position, state.inside, silences)
+        return SiteView(state.series, state.position, state.inside, state.heard, self._living)
 
-    def _judge(self, case: _Case, when: _When) -> Iterator[AlertEvent]:
-        """Judge one rule at one site; yield what is to be published."""
-        alerts = case.standing.alerts
-        for finding in case.judge.judge(case.standing.memory, self._view(case.state), when.instant):
+    def _judge(self, case: _Case, place: int, when: _When, events: list[AlertEvent]) -> None:
+        """Judge one rule at one site; add what is to be published."""
+        standing = case.standing
+        findings = case.judge.judge(
+            standing.memory, self._view(case.state), when.instant, is_open=bool(standing.events)
+        )
+        for finding in findings:
             key = finding.zone or THE_SITE
-            before = alerts.get(key)
+            before = standing.alerts.get(key)
             if before is None and finding.verdict.since is None:
-                continue  # Nothing was there and nothing begins: by far the most common case.
+                continue
             before = before or Alert()
             after, step = advance(before, finding.verdict, case.judge.timing)
-            if before.no_data and after.is_open and not self._is_silent(case):
-                after = replace(after, no_data=False)
+            if after.is_open and (before.no_data or not before.is_open):
+                after = replace(after, no_data=self._is_silent(case))
             if step is not None or after.no_data != before.no_data:
-                yield self._publish(case, when, key, after)
+                events.append(self._publish(case, when, key, after))
             else:
-                alerts[key] = after
+                standing.alerts[key] = after
+        if case.judge.has_wakes:
+            self._wake_later(case, place, when, [finding.verdict.wake_in for finding in findings])
 
-    def _mark_silent(self, case: _Case, when: _When) -> Iterator[AlertEvent]:
+    def _wake_later(self, case: _Case, place: int, when: _When, waits: list[int | None]) -> None:
+        """Schedule the next judging of what may change although nothing comes."""
+        alerts = [alert for alert in case.standing.alerts.values() if alert.is_open]
+        timers = [
+            since + case.judge.timing.keep - when.instant
+            for alert in alerts
+            for since in (*alert.leaving, alert.clearing)
+            if since is not None
+        ]
+        min_life = case.judge.timing.min_life
+        lives = [(alert.fired_at or 0) + min_life - when.instant for alert in alerts if alert.clearing is not None]
+        due = [wait for wait in (*waits, *timers, *lives) if wait is not None and wait > 0]
+        case.standing.wake_at = when.at + min(due) if due else None
+        if case.standing.wake_at is not None:
+            heapq.heappush(self._wakes, (case.standing.wake_at, case.state.plan.site.id, place))
+
+    def _mark_silent(self, case: _Case, when: _When, events: list[AlertEvent]) -> None:
         """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
         for key, alert in list(case.standing.alerts.items()):
             if alert.is_open and not alert.no_data:
-                yield self._publish(case, when, key, replace(alert, no_data=True))
+                events.append(self._publish(case, when, key, replace(alert, no_data=True)))
 
     def _is_silent(self, case: _Case) -> bool:
         """Tell whether any series that the judge reads has been silent for too long to be known."""
-        listening = case.state.listening
+        heard = case.state.heard
         return any(
-            key in listening and self._living - listening[key].heard_at >= span
-            for key, span in case.judge.silent_after.items()
+            key in heard and self._living - heard[key].at >= span for key, span in case.judge.silent_after.items()
         )
 
     def _publish(self, case: _Case, when: _When, key: str, after: Alert) -> AlertEvent:
@@ -414,3 +502,13 @@ class Engine:
         else:
             case.standing.events.pop(key, None)
         return event
+
+
+def _wrong_clock(reading: Reading, at: int) -> Rejection:
+    ahead = reading.observed_at - at
+    text = (
+        f"observed {ahead // SECOND} s after it was received"
+        if ahead > 0
+        else f"observed {-ahead // DAY} days before it was received, expected at most {BEHIND_MAX // DAY}"
+    )
+    return Rejection(Reason.CLOCK, text, reading.site)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from citybrain.alerts import Evidence
 from citybrain.model import Words
@@ -56,6 +56,8 @@ class GeofenceJudge:
     zones: frozenset[str]
     rungs: tuple[tuple[int, Holding], ...]  # (rank, how long and how often), lowest first.
     silent_for: int  # A position older than this is unknown, milliseconds.
+    is_about_silence: ClassVar[bool] = False
+    has_wakes: ClassVar[bool] = False
 
     @property
     def series_keys(self) -> tuple[str, ...]:
@@ -67,18 +69,18 @@ class GeofenceJudge:
         """Return the silence that makes the position unknown."""
         return {POSITION: self.silent_for}
 
-    def new_memory(self) -> Tracks:
-        """Return a memory without any zone."""
-        return Tracks()
+    def new_memory(self, zones: Sequence[str] = ()) -> Tracks:
+        """Return a memory of nothing but the zones that alerts are open in."""
+        return Tracks({zone: Track(self._streaks(), True, True) for zone in zones}, bool(zones))
 
-    def judge(self, memory: Tracks, view: SiteView, instant: int) -> Sequence[Finding]:
+    def judge(self, memory: Tracks, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the newest position against every zone it is in or was in."""
         if view.position is None:
             return ()
         inside = view.inside & self.zones
         for zone in inside - memory.by_zone.keys():
             # A zone without a track was not around the position before: seen outside, if seen at all.
-            memory.by_zone[zone] = Track([Streak() for _ in self.rungs], was_outside=memory.has_position)
+            memory.by_zone[zone] = Track(self._streaks(), was_outside=memory.has_position)
         memory.has_position = True
         return [
             Finding(zone, self._verdict(track, zone in inside, instant))
@@ -110,11 +112,16 @@ class GeofenceJudge:
         """Return the tracks that `dump` wrote."""
         memory = Tracks(has_position=data[0])
         for zone, (was_outside, was_inside, dumped) in data[1].items():
-            track = Track([Streak() for _ in self.rungs], was_outside, was_inside)
+            if zone not in self.zones:
+                continue  # It has left the catalog since.
+            track = Track(self._streaks(), was_outside, was_inside)
             for streak, one in zip(track.streaks, dumped, strict=True):
                 streak.load(one)
             memory.by_zone[zone] = track
         return memory
+
+    def _streaks(self) -> list[Streak]:
+        return [Streak() for _ in self.rungs]
 
     def _verdict(self, track: Track, is_inside: bool, instant: int) -> Verdict:
         match self.event:

@@ -1,5 +1,6 @@
 """How long, and by how many samples, a limit of one level has been met without a break."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,12 @@ class Holding:
     samples: int  # The evidence gate: this many samples in a row.
     period: int  # Between two samples, milliseconds.
     covers: int  # What the first sample stands for already, milliseconds.
+    has_gaps: bool = True  # False for what speaks only on change: its value holds until the next one.
+
+    @property
+    def gap(self) -> float:
+        """Return the time between two samples that breaks the run, milliseconds."""
+        return GAP_PERIODS_MAX * self.period if self.has_gaps else math.inf
 
 
 class Streak:
@@ -25,24 +32,19 @@ class Streak:
     def __init__(self) -> None:
         self.since: int | None = None
         self.samples = 0
-        self.last_at: int | None = None  # The newest sample judged, met or not.
+        self.last_at: int | None = None  # The newest sample of the run; None outside one.
 
     def note(self, is_met: bool | None, sample_at: int, holding: Holding) -> None:
         """Take in the verdict on the sample of the instant. An unknown verdict is a missing sample."""
         if is_met is None:
             return
-        last_at = self.last_at
-        if last_at is not None and sample_at - last_at > GAP_PERIODS_MAX * holding.period:
-            self.since, self.samples = None, 0
-        is_new = last_at is None or sample_at > last_at
-        if is_new:
-            self.last_at = sample_at
         if not is_met:
-            self.since, self.samples = None, 0
-        elif self.since is None:
-            self.since, self.samples = sample_at - holding.covers, 1
-        elif is_new:
+            self.since, self.samples, self.last_at = None, 0, None
+        elif self.last_at is None or sample_at - self.last_at > holding.gap:
+            self.since, self.samples, self.last_at = sample_at - holding.covers, 1, sample_at
+        elif sample_at > self.last_at:
             self.samples += 1
+            self.last_at = sample_at
 
     def is_enough(self, holding: Holding) -> bool:
         """Tell whether the run is long enough, in time and in samples."""

@@ -14,6 +14,10 @@ Timers = tuple[int | None, int | None, int | None, int | None]
 _STOPPED: Timers = (None, None, None, None)
 
 
+Sides = tuple[bool | None, bool | None, bool | None, bool | None]
+UNKNOWN_SIDES: Sides = (None, None, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How slowly an alert goes down, and the rank below which there is nothing but clearing."""
@@ -30,9 +34,10 @@ class Verdict:
     instant: int
     rank: int  # The highest whose limit is met for long enough; 0 for none.
     since: int | None  # When the first of the limits that are met now began to be; None while none is.
-    good_side: tuple[bool | None, bool | None, bool | None, bool | None]  # Per rank; None is unknown.
+    good_side: Sides  # Per rank; None is unknown.
     is_clear: bool | None  # Whether the clear condition holds.
     broke_off: bool = False  # There was a gap in the data before this instant.
+    wake_in: int | None = None  # When, in milliseconds, it will be otherwise without any new sample; None: not at all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
 
 def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
     leaving = _leaving(alert, verdict)
-    clearing = _timer(alert.clearing, verdict.is_clear, verdict)
+    # What the limits still raise is not clear, whatever an overlapping clear condition says.
+    clearing = _timer(alert.clearing, verdict.is_clear if verdict.rank == 0 else False, verdict)
     assert alert.fired_at is not None, "an open alert was raised at some instant"
     is_old_enough = verdict.instant - alert.fired_at >= timing.min_life
     if clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough:

@@ -7,7 +7,7 @@ cannot be known is `None`, and what is known only in part says in which directio
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -86,19 +86,25 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
     newest_at = series.instants[place]
     if spec.silent_for is not None and instant - newest_at > spec.silent_for:
         return UNKNOWN
-    if spec.step is Step.NEWEST:
-        return Measured(series.values[place], Bound.EXACT, newest_at)
-    if spec.step is Step.WINDOW:
-        return _windowed(spec, series, newest_at)
-    if spec.step is Step.CHANGE:
-        return _change(spec, series, place)
-    return _slope(spec, series, newest_at)
+    if spec.speaks_on_change:
+        # What was said last still holds: it is as good as a sample of this instant.
+        return _held(spec, series, instant)
+    match spec.step:
+        case Step.NEWEST:
+            return Measured(series.values[place], Bound.EXACT, newest_at)
+        case Step.WINDOW:
+            return _windowed(spec, series, newest_at)
+        case Step.CHANGE:
+            return _change(spec, series, place)
+        case Step.SLOPE:
+            return _slope(spec, series, newest_at)
 
 
 def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
     first, end = series.window(newest_at, spec.span)
     values = series.values[first:end]
-    is_covered = len(values) * max(spec.period, 1) >= COVERAGE_MIN * spec.span
+    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period)
+    is_covered = covered >= COVERAGE_MIN * spec.span
     match spec.take:
         case Take.SUM:
             # The exact sum: it does not depend on the order in which late samples came.
@@ -112,6 +118,35 @@ def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
             return Measured(float(len(values)), Bound.EXACT, newest_at)
     mean = math.fsum(values) / len(values)
     return Measured(mean, Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+
+
+def _held(spec: Measure, series: Series, instant: int) -> Measured:
+    """Return the measure of a metric that speaks only on change: every value holds until the next one."""
+    if spec.step is Step.NEWEST:
+        place = series.place_at(instant)
+        assert place is not None, "the caller has found one"
+        return Measured(series.values[place], Bound.EXACT, instant)
+    start = instant - spec.span
+    first, end = series.window(instant, spec.span)
+    first = max(first - 1, 0)  # The value that held when the window began.
+    instants = [max(at, start) for at in series.instants[first:end]]
+    values = series.values[first:end]
+    spans = [later - earlier for earlier, later in pairwise([*instants, instant])]
+    is_covered = instant - instants[0] >= COVERAGE_MIN * spec.span
+    match spec.take:
+        case Take.MAX:
+            return Measured(max(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
+        case Take.MIN:
+            return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, instant)
+        case Take.MEAN if sum(spans) > 0:
+            weighted = math.fsum(value * span for value, span in zip(values, spans, strict=True)) / sum(spans)
+            return Measured(weighted, Bound.EXACT if is_covered else Bound.NOTHING, instant)
+    if spec.step is Step.CHANGE:
+        then = series.place_at(start)
+        value = None if then is None else values[-1] - series.values[then]
+        return Measured(value, Bound.EXACT if value is not None else Bound.NOTHING, instant)
+    # A sum or a slope of states has no meaning; `rules check` refuses it.
+    return Measured(None, Bound.NOTHING, instant)
 
 
 def _change(spec: Measure, series: Series, place: int) -> Measured:

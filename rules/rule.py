@@ -27,6 +27,15 @@ class Rule:
     fingerprint: str
 
 
+@dataclass(slots=True)
+class Heard:
+    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed."""
+
+    at: int
+    passed: int = 0
+    due: int | None = None  # The next deadline that is scheduled.
+
+
 @dataclass(frozen=True, slots=True)
 class SiteView:
     """What a judge may see of its site at one instant."""
@@ -34,7 +43,13 @@ class SiteView:
     series: Mapping[str, Series]  # By series key.
     position: tuple[float, float] | None  # The newest, for a site that moves.
     inside: frozenset[str]  # Ids of the zones around the newest position.
-    silences: Mapping[str, int]  # Series key -> how long it has been silent, milliseconds of a living log.
+    heard: Mapping[str, Heard]  # Series key -> when it was heard last.
+    living: int  # The clock of the living log (rules.engine), milliseconds.
+
+    def silence(self, key: str) -> int:
+        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        heard = self.heard.get(key)
+        return self.living - heard.at if heard is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +83,30 @@ class Judge(Protocol):
         """Return per series how long a silence, in milliseconds, makes what it said unknown."""
         ...
 
-    def new_memory(self) -> Any:
-        """Return what it remembers before the first sample."""
+    @property
+    def zones(self) -> frozenset[str]:
+        """Return the zones that its alerts may be about; empty where they are about the site itself."""
         ...
 
-    def judge(self, memory: Any, view: SiteView, instant: int) -> Sequence[Finding]:
-        """Judge the site as of the instant; the memory is brought up to date."""
+    @property
+    def has_wakes(self) -> bool:
+        """Tell whether it may change its mind although nothing comes."""
+        ...
+
+    @property
+    def is_about_silence(self) -> bool:
+        """Tell whether it judges the record's own time: how long nothing came."""
+        ...
+
+    def new_memory(self, zones: Sequence[str] = ()) -> Any:
+        """Return what it remembers before the first sample, with alerts open in some zones."""
+        ...
+
+    def judge(self, memory: Any, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+        """Judge the site as of the instant; the memory is brought up to date.
+
+        Without a finding nothing is met. `is_open` says whether any alert of it is open.
+        """
         ...
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class CheckedRule:
     rule: Rule
     path: Path
     line: int
+    column: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class SitePlan:
     silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
     zones: tuple[str, ...]  # Where the site stands; counties left out.
+    late_max: int  # How far behind the newest a sample may be, milliseconds.
 
 
 class RuleSet:
@@ -67,7 +69,9 @@ class RuleSet:
     def __init__(self, registry: Registry, rules: Iterable[CheckedRule]) -> None:
         self.registry = registry
         self.rules = {checked.rule.id: checked for checked in sorted(rules, key=lambda checked: checked.rule.id)}
-        self.catalog = _digest([registry.content_hash, [_plain(checked.entry) for checked in self.rules.values()]])[:12]
+        self.catalog = _digest(
+            [registry.content_hash, [[checked.rule.scenario, _plain(checked.entry)] for checked in self.rules.values()]]
+        )[:12]
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
@@ -117,7 +121,8 @@ class RuleSet:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
-        return SitePlan(site, judges, by_series, reach, derived, _silences(judges), flagged, tuple(standing))
+        late_max = self.registry.feeds[site.feed].late_max
+        return SitePlan(site, judges, by_series, reach, derived, _silences(judges), flagged, tuple(standing), late_max)
 
     def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
@@ -176,7 +181,18 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
         problems += faults
         if file is not None:
             problems += _check_file(document, file, registry, checked)
-    return (None, sorted_problems(problems)) if problems else (RuleSet(registry, checked.values()), [])
+    if problems:
+        return None, sorted_problems(problems)
+    rules_set = RuleSet(registry, checked.values())
+    problems += _unarmed(rules_set)
+    return (None, sorted_problems(problems)) if problems else (rules_set, [])
+
+
+def _unarmed(rules: RuleSet) -> Iterator[Problem]:
+    """Yield a problem for each rule that no site of the catalog could ever meet."""
+    for checked in rules.rules.values():
+        if not rules.sites_of(checked.rule.id):
+            yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 
 def _check_file(
@@ -191,8 +207,8 @@ def _check_file(
         problems += RuleCheck(document, registry, loc).problems(entry)
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
-        line, _ = document.place((*loc, "id"))
-        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line)
+        line, column = document.place((*loc, "id"))
+        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column)
     return problems
 
 

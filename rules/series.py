@@ -50,6 +50,14 @@ class Series:
         self.values[place] = value
         return Arrival.INSIDE
 
+    def remove(self, instant: int) -> bool:
+        """Take the sample of an instant away; tell whether there was one."""
+        place = bisect_left(self.instants, instant)
+        if place == len(self.instants) or self.instants[place] != instant:
+            return False
+        del self.instants[place], self.values[place]
+        return True
+
     def window(self, end: int, span: int) -> tuple[int, int]:
         """Return the slice of samples in the half-open span `(end - span, end]`."""
         return bisect_right(self.instants, end - span), bisect_right(self.instants, end)

@@ -34,7 +34,7 @@ class Value(Entry):
     quantity: QuantityText | None = None
     site: Name | None = None
     plus: QuantityText | None = None
-    times: float | None = None
+    times: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Value":
@@ -119,6 +119,8 @@ class MeasureEntry(Entry):
             raise ValueError("expected either `metric` or `derived`")
         if (self.over is None) != (self.take is None):
             raise ValueError("`over` and `take` belong together, as in `over: 1h, take: sum`")
+        if self.edition is not None and self.derived is None:
+            raise ValueError("`edition` names a standard's edition, which only `derived` values have")
         if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:
             raise ValueError("expected at most one of `over`, `change_over` and `slope_over`")
         return self
@@ -244,6 +246,11 @@ class ThresholdRule(RuleEntry):
         is_short = self.measure is not None
         if is_short == bool(self.limits):
             raise ValueError("expected either one `measure` with its comparison, or `measures` and `limits`")
+        beside = [name for name in ("at_least", "above", "at_most", "below") if getattr(self, name) is not None]
+        if self.limits and beside:
+            raise ValueError(f"with `limits`, {', '.join(f'`{name}`' for name in beside)} stands in each limit")
+        if is_short and self.measures:
+            raise ValueError("`measures` go with `limits`; a single `measure` stands alone")
         if is_short:
             self.all_limits()  # Complains where the comparison is missing.
         elif not self.measures:

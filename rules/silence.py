@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from citybrain.alerts import Evidence
 from citybrain.instants import MINUTE
@@ -22,6 +22,9 @@ class SilenceJudge:
     timing: Timing
     series: str  # A series key, or `any` for the site as a whole.
     spans: tuple[tuple[int, int], ...]  # (rank, silence in milliseconds), lowest first.
+    is_about_silence: ClassVar[bool] = True
+    has_wakes: ClassVar[bool] = False
+    zones: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def series_keys(self) -> tuple[str, ...]:
@@ -33,12 +36,14 @@ class SilenceJudge:
         """Return nothing: silence is what this judge is about, never what it lacks."""
         return {}
 
-    def new_memory(self) -> None:
+    def new_memory(self, _zones: Sequence[str] = ()) -> None:
         """Return nothing: how long it has been silent is the engine's to know."""
 
-    def judge(self, memory: None, view: SiteView, instant: int) -> Sequence[Finding]:
+    def judge(self, memory: None, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge how long the silence has lasted at the instant."""
-        silence = view.silences.get(self.series, 0)
+        silence = view.silence(self.series)
+        if not is_open and silence < self.spans[0][1]:
+            return ()
         rank = max((rank for rank, span in self.spans if silence >= span), default=0)
         is_back = rank == 0
         verdict = Verdict(instant, rank, instant - silence if rank else None, (is_back,) * 4, is_back)
@@ -47,7 +52,7 @@ class SilenceJudge:
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the silence in minutes against the span of the rank."""
         assert zone is None, "silence is about the site itself"
-        silence = view.silences.get(self.series, 0)
+        silence = view.silence(self.series)
         span = dict(self.spans).get(rank, self.spans[0][1])
         return Evidence(
             measure=self.series,

@@ -5,19 +5,11 @@ from typing import Any
 
 from citybrain.alerts import EVENTS, AlertEvent, State
 from rules.lifecycle import Alert
-from rules.rule import Judge
+from rules.rule import Heard, Judge
 from rules.ruleset import SitePlan
 from rules.series import Series
 
 THE_SITE = ""  # The key of an alert about the site itself, beside the ids of zones.
-
-
-@dataclass(slots=True)
-class Listening:
-    """When a series was last heard, and how many of the silences that matter have passed since."""
-
-    heard_at: int  # On the clock of the living log (rules.engine), milliseconds.
-    passed: int = 0
 
 
 @dataclass(slots=True)
@@ -27,6 +19,7 @@ class Standing:
     memory: Any
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
+    wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
 
 
 @dataclass(slots=True)
@@ -35,17 +28,17 @@ class SiteState:
 
     plan: SitePlan
     series: dict[str, Series] = field(default_factory=dict)
-    listening: dict[str, Listening] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
     standings: list[Standing] = field(default_factory=list)  # In the order of the plan's judges.
     position: tuple[float, float] | None = None
-    inside: frozenset[str] = frozenset()
     position_at: int | None = None
+    inside: frozenset[str] = frozenset()
 
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, keyed by rule id so that it outlives other rules."""
         return {
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
-            "heard": {key: [one.heard_at, one.passed] for key, one in sorted(self.listening.items())},
+            "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
             "position": [self.position, self.position_at],
             "rules": {
                 judge.rule.id: _dump_standing(judge, standing)
@@ -59,34 +52,42 @@ def new_state(plan: SitePlan) -> SiteState:
     return SiteState(plan, standings=[Standing(judge.new_memory()) for judge in plan.judges])
 
 
-def load_state(plan: SitePlan, data: dict[str, Any], *, late_max: int) -> tuple[SiteState, list[AlertEvent]]:
-    """Return the state that `dump` wrote, under a plan that may have changed, and the events of orphaned alerts.
+def load_state(plan: SitePlan, data: dict[str, Any], *, is_same_catalog: bool) -> tuple[SiteState, list[AlertEvent]]:
+    """Return the state that `dump` wrote, under a plan that may have changed, and the last events of orphaned alerts.
 
-    An alert whose rule is still in the plan lives on. The memory of a rule that decides differently now starts anew.
+    An alert whose rule and zone are still there lives on. The memory of a rule that decides differently now starts
+    anew, and so do the deadlines of a silence that goes on.
     """
     state = new_state(plan)
     for key, dumped in data["series"].items():
-        state.series[key] = new_series(plan, key, late_max=late_max)
+        state.series[key] = new_series(plan, key)
         state.series[key].load(dumped)
-    state.listening = {key: Listening(*dumped) for key, dumped in data["heard"].items()}
+    for key, (at, passed) in data["heard"].items():
+        state.heard[key] = Heard(at, passed if is_same_catalog else 0)
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for rule_id, dumped in data["rules"].items():
-        place = places.get(rule_id)
-        standing = _load_standing(plan.judges[place] if place is not None else None, dumped)
-        if place is None:
-            orphans += standing.events.values()
+        if rule_id in places:
+            place = places[rule_id]
+            state.standings[place], lost = _load_standing(plan.judges[place], dumped)
+            orphans += lost
         else:
-            state.standings[place] = standing
+            orphans += last_events(dumped)
     return state, orphans
 
 
-def new_series(plan: SitePlan, key: str, *, late_max: int) -> Series:
+def last_events(dumped: list[Any]) -> list[AlertEvent]:
+    """Return the last event of every open alert in a dumped standing."""
+    events: dict[str, Any] = dumped[3]
+    return [EVENTS.validate_python(event) for event in events.values()]
+
+
+def new_series(plan: SitePlan, key: str) -> Series:
     """Return an empty series that holds what the plan's windows, and late readings, may ask for."""
     reach = plan.reach.get(key)
-    return Series(keep=0 if reach is None else reach + late_max, late_max=late_max)
+    return Series(keep=0 if reach is None else reach + plan.late_max, late_max=plan.late_max)
 
 
 def _dump_standing(judge: Judge, standing: Standing) -> list[Any]:
@@ -97,24 +98,24 @@ def _dump_standing(judge: Judge, standing: Standing) -> list[Any]:
     events = {
         key: EVENTS.dump_python(event, mode="json", by_alias=True) for key, event in sorted(standing.events.items())
     }
-    return [judge.rule.fingerprint, judge.dump(standing.memory), alerts, events]
+    return [judge.rule.fingerprint, judge.dump(standing.memory), alerts, events, standing.wake_at]
 
 
-def _load_standing(judge: Judge | None, dumped: list[Any]) -> Standing:
-    fingerprint, memory, alerts, events = dumped
-    is_same = judge is not None and judge.rule.fingerprint == fingerprint
-    standing = Standing(judge.load(memory) if judge is not None and is_same else judge and judge.new_memory())
-    for key, [rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, state] in alerts.items():
-        standing.alerts[key] = Alert(
-            State(state) if state else None,
-            rank,
-            identifier,
-            sequence,
-            onset,
-            fired_at,
-            no_data,
-            tuple(leaving),
-            clearing,
-        )
-    standing.events = {key: EVENTS.validate_python(event) for key, event in events.items()}
-    return standing
+def _load_standing(judge: Judge, dumped: list[Any]) -> tuple[Standing, list[AlertEvent]]:
+    fingerprint, memory, alerts, events, wake_at = dumped
+    lost = [key for key in events if key != THE_SITE and key not in judge.zones]
+    kept = [key for key in alerts if key == THE_SITE or key in judge.zones]
+    is_same = judge.rule.fingerprint == fingerprint
+    standing = Standing(judge.load(memory) if is_same else judge.new_memory([key for key in events if key in kept]))
+    for key in kept:
+        standing.alerts[key] = _load_alert(alerts[key])
+    standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key in kept}
+    standing.wake_at = wake_at if is_same else None
+    return standing, [EVENTS.validate_python(events[key]) for key in lost]
+
+
+def _load_alert(dumped: list[Any]) -> Alert:
+    rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, state = dumped
+    return Alert(
+        State(state) if state else None, rank, identifier, sequence, onset, fired_at, no_data, tuple(leaving), clearing
+    )

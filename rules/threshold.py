@@ -1,15 +1,15 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
-from rules.lifecycle import Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Step, measure
+from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
+from rules.measures import UNKNOWN, Bound, Measure, Measured, Step, measure
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
 
@@ -35,6 +35,15 @@ class Limit:
     clear: float  # Strictly on the good side of this the limit is clear.
 
 
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one site: the streak of every rung, and the newest sample of every measure."""
+
+    streaks: list[Streak]
+    newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
+    has_streak: bool = False  # Whether any of them runs.
+
+
 @dataclass(frozen=True, slots=True)
 class ThresholdJudge:
     """A threshold rule bound to one site."""
@@ -46,40 +55,37 @@ class ThresholdJudge:
     limits: tuple[Limit, ...]
     only_while: Conditions | None
     clear_when: Conditions | None
+    series_keys: tuple[str, ...] = field(init=False)
+    silent_after: dict[str, int] = field(init=False)
+    has_wakes: bool = field(init=False)
+    is_about_silence: ClassVar[bool] = False
+    zones: ClassVar[frozenset[str]] = frozenset()
 
-    @property
-    def series_keys(self) -> tuple[str, ...]:
-        """Return the series that its measures read."""
-        return tuple(dict.fromkeys(spec.series for spec in self.measures))
+    def __post_init__(self) -> None:
+        keys = tuple(dict.fromkeys(spec.series for spec in self.measures))
+        silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
+        object.__setattr__(self, "series_keys", keys)
+        object.__setattr__(self, "silent_after", silences)
+        object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
-    @property
-    def silent_after(self) -> dict[str, int]:
-        """Return per series the silence that makes its measures unknown."""
-        return {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
+    def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
+        """Return a memory without any streak."""
+        return Memory([Streak() for limit in self.limits for _ in limit.rungs], [0] * len(self.measures))
 
-    def new_memory(self) -> list[Streak]:
-        """Return a streak for every rung of every limit."""
-        return [Streak() for limit in self.limits for _ in limit.rungs]
-
-    def judge(self, memory: list[Streak], view: SiteView, instant: int) -> Sequence[Finding]:
+    def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
+        if not is_open and not memory.has_streak and self._is_far_from_all(view, instant):
+            return ()
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
-        rank, since, broke_off = 0, None, False
-        streaks = iter(memory)
-        for limit in self.limits:
-            found = measured[limit.measure]
-            for rung in limit.rungs:
-                streak = next(streaks)
-                broke_off |= _is_gap(streak, found, rung.holding)
-                streak.note(_is_met(limit, rung, measured, is_gated=is_gated), found.newest_at, rung.holding)
-                if streak.since is not None:
-                    since = streak.since if since is None else min(since, streak.since)
-                    if streak.is_enough(rung.holding):
-                        rank = max(rank, rung.rank)
-        verdict = Verdict(instant, rank, since, self._good_side(measured), self._is_clear(measured), broke_off)
-        return (Finding(None, verdict),)
+        rank, since = self._climb(memory, measured, is_gated=is_gated)
+        sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
+        if is_open or rank:
+            broke_off = self._note_gaps(memory, measured)
+            sides, is_clear = self._good_side(measured), self._is_clear(measured)
+        wake_in = self._wake_in(memory, instant)
+        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
@@ -101,24 +107,79 @@ class ThresholdJudge:
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
         )
 
-    def dump(self, memory: list[Streak]) -> Any:
-        """Return the streaks as plain data."""
-        return [streak.dump() for streak in memory]
+    def dump(self, memory: Memory) -> Any:
+        """Return the memory as plain data."""
+        return [[streak.dump() for streak in memory.streaks], memory.newest_at]
 
-    def load(self, data: Any) -> list[Streak]:
-        """Return the streaks that `dump` wrote."""
+    def load(self, data: Any) -> Memory:
+        """Return the memory that `dump` wrote."""
         memory = self.new_memory()
-        for streak, dumped in zip(memory, data, strict=True):
+        for streak, dumped in zip(memory.streaks, data[0], strict=True):
             streak.load(dumped)
+        memory.newest_at = list(data[1])
+        memory.has_streak = any(streak.since is not None for streak in memory.streaks)
         return memory
 
     def _measure(self, view: SiteView, instant: int) -> list[Measured]:
+        found = view.series
         return [
-            measure(spec, view.series[spec.series], instant) if spec.series in view.series else UNKNOWN
-            for spec in self.measures
+            measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
         ]
 
-    def _good_side(self, measured: Sequence[Measured]) -> tuple[bool | None, bool | None, bool | None, bool | None]:
+    def _is_far_from_all(self, view: SiteView, instant: int) -> bool:
+        """Tell whether no rung of any limit is met: by far the most common case, and the cheapest to see.
+
+        A value on the good side of the lowest rung is on the good side of all: levels ask for more as they rise.
+        """
+        for limit in self.limits:
+            spec = self.measures[limit.measure]
+            series = view.series.get(spec.series)
+            found = measure(spec, series, instant) if series is not None else UNKNOWN
+            if found.bound is not Bound.EXACT or compare(found, limit.comparison, limit.rungs[0].value) is not False:
+                return False
+        return True
+
+    def _climb(self, memory: Memory, measured: Sequence[Measured], *, is_gated: bool) -> tuple[int, int | None]:
+        """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met."""
+        rank, since = 0, None
+        streaks = iter(memory.streaks)
+        for limit in self.limits:
+            found = measured[limit.measure]
+            for rung in limit.rungs:
+                streak = next(streaks)
+                streak.note(_is_met(limit, rung, measured, is_gated=is_gated), found.newest_at, rung.holding)
+                if streak.since is not None:
+                    since = streak.since if since is None else min(since, streak.since)
+                    if streak.is_enough(rung.holding):
+                        rank = max(rank, rung.rank)
+        memory.has_streak = since is not None
+        return rank, since
+
+    def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
+        """Remember the newest samples; tell whether any measure was missing before its newest one."""
+        broke_off = False
+        for place, (spec, found) in enumerate(zip(self.measures, measured, strict=True)):
+            before = memory.newest_at[place]
+            if found.value is None or found.newest_at <= before:
+                continue
+            gap = found.newest_at - before
+            broke_off |= before > 0 and not spec.speaks_on_change and gap > GAP_PERIODS_MAX * spec.period
+            memory.newest_at[place] = found.newest_at
+        return broke_off
+
+    def _wake_in(self, memory: Memory, instant: int) -> int | None:
+        """Return in how many milliseconds a streak of what speaks only on change will be long enough, if any."""
+        if not memory.has_streak:
+            return None
+        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs]
+        waits = [
+            rung.holding.hold - (instant - streak.since)
+            for (_, rung), streak in zip(rungs, memory.streaks, strict=True)
+            if streak.since is not None and not rung.holding.has_gaps
+        ]
+        return min((wait for wait in waits if wait > 0), default=None)
+
+    def _good_side(self, measured: Sequence[Measured]) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
         for rank in (4, 3, 2, 1):
@@ -154,11 +215,6 @@ def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], *, is_gated:
     return is_met
 
 
-def _is_gap(streak: Streak, found: Measured, holding: Holding) -> bool:
-    last_at = streak.last_at
-    return last_at is not None and found.newest_at - last_at > GAP_PERIODS_MAX * holding.period
-
-
 def _taken(spec: Measure) -> str | None:
     if spec.step is Step.WINDOW:
         assert spec.take is not None, "a window takes something"
@@ -170,6 +226,8 @@ def _readings(spec: Measure, series: Series | None, newest_at: int) -> tuple[Sam
     if series is None or not series.instants:
         return ()
     first, end = series.window(newest_at, max(spec.span, 1))
+    if spec.speaks_on_change:
+        first = max(0, min(first, end - 1))  # The value in force, however long ago it was said.
     first = max(first, end - EVIDENCE_READINGS_MAX)
     pairs = zip(series.instants[first:end], series.values[first:end], strict=True)
     return tuple(Sample(observed_at, value) for observed_at, value in pairs)

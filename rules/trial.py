@@ -1,10 +1,5 @@
-"""The tests that authors write beside their rules: values in, events out, through the engine itself.
+"""The tests that authors write beside their rules: values in, events out, through the engine itself."""
 
-A series is written as texts between spaces: `4.2` a value, `_` a missing reading, `4.2*6` six of the same,
-`4.2+0.1*6` six values that rise by 0.1 from 4.2 on (`-` falls).
-"""
-
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,10 +9,10 @@ from citybrain.model import Level, Reading
 from rules.engine import Engine
 from rules.ruleset import RuleSet
 from rules.shape import Expected, RuleTest
+from rules.trial_series import parse_series
 
 CLOCK_EVERY = 30 * SECOND
 DEFAULT_START = parse_instant("2026-06-20T08:00:00+08:00")
-_STEP = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)(?:(?P<rise>[+-]\d+(?:\.\d+)?))?(?:\*(?P<count>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +41,6 @@ class TrialResult:
     def has_passed(self) -> bool:
         """Tell whether every event was expected and every expectation met."""
         return all(expected == seen for expected, seen in self.pairs)
-
-
-def parse_series(text: str) -> list[float | None]:
-    """Return the values of a series; None is a missing reading. Raises ValueError for a step it cannot read."""
-    values: list[float | None] = []
-    for step in text.split():
-        if re.fullmatch(r"_(\*\d+)?", step):
-            values += [None] * int(step.partition("*")[2] or 1)
-            continue
-        found = _STEP.fullmatch(step)
-        if found is None:
-            raise ValueError(f"{step!r} is no step of a series, expected such as 4.2, _, 4.2*6 or 4.2+0.1*6")
-        first, rise, count = float(found["value"]), float(found["rise"] or 0), int(found["count"] or 1)
-        values += [round(first + rise * number, 6) for number in range(count)]
-    return values
 
 
 def run_trials(rules: RuleSet, rule_id: str) -> Iterator[TrialResult]:

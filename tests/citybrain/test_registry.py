@@ -140,7 +140,7 @@ def edited(text: str, old: str, new: str) -> str:
     [
         pytest.param({"feed": None}, ["feeds:1:1: R120", "sites/a.yaml:1:1: R122"], id="no feed"),
         pytest.param({"sites": None}, ["sites:1:1: R120"], id="no sites"),
-        pytest.param({"feeds/b.yaml": FEED}, ["R121"] * 3, id="metrics and kinds twice"),
+        pytest.param({"feeds/b.yaml": FEED}, ["R121"] * 4, id="feed, metrics and kinds twice"),
         pytest.param({"sites/b.yaml": SITES}, ["R121"] * 2, id="sites twice"),
         pytest.param({"zones/b.yaml": ZONES}, ["R121"] * 3, id="zones twice"),
         pytest.param({"zones/b.geojson": counties()}, ["R121"], id="a county twice"),

@@ -28,7 +28,7 @@ def test_a_quantity_is_a_number_a_space_and_a_unit(text, expected):
     ("text", "says"),
     [
         ("4.5", "has no unit, expected one such as `4.5 m`"),
-        ("4.5m", "has no space before the unit, expected `4.5 m`"),
+        ("4.5cm", "has no space before the unit, expected `4.5 cm`"),
         ("m", "is no quantity"),
         ("", "is no quantity"),
         ("four m", "is no quantity"),

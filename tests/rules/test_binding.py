@@ -178,14 +178,18 @@ def test_a_slope_may_be_written_per_minute(bound):
         ({"site": ["hs-a", "rg-a"]}, {"hs-a"}),
         ({"county": ["331121"]}, {"hs-c"}),
         ({"attribute": {"reach": ["lower", "middle"]}}, {"hs-c"}),
-        ({"attribute": {"reach": ["nowhere"]}}, set()),
         ({"zone": {"kind": "county"}, "county": ["331102"]}, {"hs-a", "hs-b"}),
-        ({"zone": {"kind": "scenic"}}, set()),
         ({}, {"hs-a", "hs-b", "hs-c"}),
     ],
 )
 def test_every_line_of_where_must_hold(rules_of, rule, where, armed):
     assert {site.id for site in rules_of(rule(where=where)).sites_of("aa-01")} == armed
+
+
+@pytest.mark.parametrize("where", [{"attribute": {"reach": ["nowhere"]}}, {"zone": {"kind": "scenic"}}])
+def test_a_rule_that_concerns_no_site_is_refused(rules_of, rule, where):
+    with pytest.raises(AssertionError, match="R217"):
+        rules_of(rule(where=where))
 
 
 @pytest.mark.parametrize("zone", ["scenic", {"kind": "scenic"}, {"id": "zn-scenic"}])

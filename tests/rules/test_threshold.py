@@ -185,7 +185,7 @@ def test_an_unknown_and_of_a_lower_level_does_not_hold_up_stepping_down(rig):
     driven = rig(**WITH_AND, keep_firing_for="10min")
     driven.send(0, {"stage": 1.0, "inflow": 5.0})
     driven.series("4.5*4 6 6 5*6", start=5)
-    assert driven.seen == ["25 yellow firing", "30 orange firing", "45 yellow firing"]
+    assert driven.seen == ["25 yellow firing no_data", "30 orange firing no_data", "45 yellow firing no_data"]
 
 
 #   minute   0 .. 55   60 65 ..      5 mm every 5 minutes for half an hour, then dry
