@@ -8,7 +8,6 @@ Silence is counted on the clock of the living log: where two neighbouring record
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
-import heapq
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
 from citybrain.sites import Site
 from rules.binding import DerivedSeries
+from rules.deadlines import LogClock, Silence
 from rules.explain import compose, ended, identity, subject_of
 from rules.geofence import POSITION
 from rules.lifecycle import Alert, advance
@@ -30,7 +30,6 @@ from rules.series import Arrival
 from rules.silence import ANY_METRIC
 from rules.site_state import THE_SITE, SiteState, Standing, last_events, load_state, new_series, new_state
 
-LOG_SILENT_MAX = 30 * SECOND
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
@@ -92,16 +91,17 @@ class Engine:
         self._status = status
         self._drill = drill
         self._sites: dict[str, SiteState] = {}
-        self._at: int | None = None
-        self._living = 0  # The clock of the living log.
-        self._silences: list[tuple[int, str, str]] = []  # (due on that clock, site, series key)
-        self._wakes: list[tuple[int, str, int]] = []  # (due on the log's time, site, place of the judge)
-        self.silent_log_spans = 0  # How often the log itself was silent.
+        self._clock = LogClock()
 
     @property
     def at(self) -> int | None:
         """Return the greatest time of a record so far, or None before the first."""
-        return self._at
+        return self._clock.at
+
+    @property
+    def silent_log_spans(self) -> int:
+        """Return how often the log itself was silent."""
+        return self._clock.silent_spans
 
     @property
     def open_alerts(self) -> int:
@@ -111,8 +111,7 @@ class Engine:
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
         events = self._move_to(at)
-        assert self._at is not None, "a record has brought its time"
-        at = self._at
+        at = max(at, self._clock.at or at)
         state = self._sites.get(reading.site)
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
@@ -140,8 +139,8 @@ class Engine:
             "status": self._status.value,
             "drill": self._drill,
             "catalog": self._rules.catalog,
-            "at": self._at,
-            "living": self._living,
+            "at": self._clock.at,
+            "living": self._clock.living,
             "sites": {site: self._sites[site].dump() for site in sorted(self._sites)},
         }
         return orjson.dumps(data)
@@ -163,8 +162,8 @@ class Engine:
             raise SnapshotError(f"the snapshot has version {data['version']}, expected {SNAPSHOT_VERSION}")
         if (data["status"], data["drill"]) != (self._status.value, self._drill):
             raise SnapshotError(f"the snapshot is of status {data['status']}, expected {self._status.value}")
-        self._at, self._living = data["at"], data["living"]
-        self._sites, self._silences, self._wakes = {}, [], []
+        self._clock.restore(data["at"], data["living"])
+        self._sites = {}
         is_same = data["catalog"] == self._rules.catalog
         orphans: list[AlertEvent] = []
         for site_id, dumped in data["sites"].items():
@@ -175,7 +174,7 @@ class Engine:
             state, lost = load_state(self._rules.plan_for(site), dumped, is_same_catalog=is_same)
             orphans += lost
             self._take_over(state)
-        return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=self._at or 0) for event in orphans))
+        return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=data["at"] or 0) for event in orphans))
 
     def _take_over(self, state: SiteState) -> None:
         site = state.plan.site
@@ -185,45 +184,21 @@ class Engine:
             self._schedule(state, key)
         for place, standing in enumerate(state.standings):
             if standing.wake_at is not None:
-                heapq.heappush(self._wakes, (standing.wake_at, site.id, place))
+                self._clock.schedule_wake(site.id, place, standing.wake_at)
 
     # Time
 
     def _move_to(self, at: int) -> list[AlertEvent]:
-        """Move to the time of a record; it never runs back. What becomes due on the way is judged."""
-        if self._at is None:
-            self._at = self._living = at
-            return []
-        if at <= self._at:
-            return []
+        """Move to the time of a record; what becomes due on the way is judged."""
         events: list[AlertEvent] = []
-        span = at - self._at
-        if span > LOG_SILENT_MAX:
-            self.silent_log_spans += 1
-            span = 0
-        living = self._living + span
-        if (self._silences and self._silences[0][0] <= living) or (self._wakes and self._wakes[0][0] <= at):
-            self._pass_deadlines(at, living, events)
-        self._living, self._at = living, at
+        for due in self._clock.move_to(at):
+            state = self._sites[due.site]
+            if isinstance(due, Silence):
+                self._fall_silent(state, due, events)
+            elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
+                case = _Case(state, state.plan.judges[due.place], state.standings[due.place])
+                self._judge(case, due.place, _When(due.at, due.at), events)
         return events
-
-    def _pass_deadlines(self, at: int, living: int, events: list[AlertEvent]) -> None:
-        """Judge what is due up to a time, in the order of the times; a wake before a silence of the same time."""
-        assert self._at is not None, "there was a record before"
-        # Silences fall due only while the log lives: then both clocks run side by side.
-        ahead = at - living
-        while True:
-            silence = self._silences[0][0] + ahead if self._silences and self._silences[0][0] <= living else None
-            wake = self._wakes[0][0] if self._wakes and self._wakes[0][0] <= at else None
-            if wake is not None and (silence is None or wake <= silence):
-                due, site_id, place = heapq.heappop(self._wakes)
-                self._wake(self._sites[site_id], place, due, events)
-            elif silence is not None:
-                due, site_id, key = heapq.heappop(self._silences)
-                self._living = due
-                self._fall_silent(self._sites[site_id], key, due, silence, events)
-            else:
-                return
 
     def _hear(self, state: SiteState, key: str, when: _When) -> None:
         """Note that a series was heard: the newest observation counts, however late it came.
@@ -233,45 +208,38 @@ class Engine:
         delay = min(max(when.at - when.instant, 0), DELAY_PERIODS_MAX * state.plan.site.period)
         heard = state.heard.get(key)
         if heard is None:
-            heard = state.heard[key] = Heard(self._living - delay)
+            heard = state.heard[key] = Heard(self._clock.living - delay)
         else:
-            heard.at, heard.passed = self._living - delay, 0
+            heard.at, heard.passed = self._clock.living - delay, 0
         # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
         if heard.due is None or heard.at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)
 
     def _schedule(self, state: SiteState, key: str) -> None:
-        spans, heard = state.plan.silences.get(key, ()), state.heard[key]
-        heard.due = None
-        if heard.passed < len(spans):
-            heard.due = max(heard.at + spans[heard.passed], self._living)
-            heapq.heappush(self._silences, (heard.due, state.plan.site.id, key))
+        spans = state.plan.silences.get(key, ())
+        self._clock.schedule_silence(state.plan.site.id, key, state.heard[key], spans)
 
-    def _fall_silent(self, state: SiteState, key: str, due: int, at: int, events: list[AlertEvent]) -> None:
+    def _fall_silent(self, state: SiteState, due: Silence, events: list[AlertEvent]) -> None:
         """Judge a silence that is due, unless the series was heard since it was scheduled."""
+        key = due.series
         heard, spans = state.heard[key], state.plan.silences[key]
-        if heard.due != due:
+        if heard.due != due.due:
             return  # A deadline that was moved forward has left this one behind.
-        if heard.at + spans[heard.passed] > due:
+        if heard.at + spans[heard.passed] <= due.due:
+            while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
+                heard.passed += 1
             self._schedule(state, key)
-            return
-        while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due:
-            heard.passed += 1
-        self._schedule(state, key)
-        when = _When(at, at)
+            self._judge_silence(state, key, _When(due.at, due.at), events)
+        else:
+            self._schedule(state, key)
+
+    def _judge_silence(self, state: SiteState, key: str, when: _When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
             case = _Case(state, state.plan.judges[place], state.standings[place])
             if case.judge.is_about_silence:
                 self._judge(case, place, when, events)
             elif self._is_silent(case):
                 self._mark_silent(case, when, events)
-
-    def _wake(self, state: SiteState, place: int, due: int, events: list[AlertEvent]) -> None:
-        """Judge again what said that it would be otherwise by now, unless it has been judged since."""
-        standing = state.standings[place]
-        if standing.wake_at == due:
-            standing.wake_at = None
-            self._judge(_Case(state, state.plan.judges[place], standing), place, _When(due, due), events)
 
     # Intake
 
@@ -420,7 +388,7 @@ class Engine:
         return newest
 
     def _view(self, state: SiteState) -> SiteView:
-        return SiteView(state.series, state.position, state.inside, state.heard, self._living)
+        return SiteView(state.series, state.position, state.inside, state.heard, self._clock.living)
 
     def _judge(self, case: _Case, place: int, when: _When, events: list[AlertEvent]) -> None:
         """Judge one rule at one site; add what is to be published."""
@@ -458,7 +426,7 @@ class Engine:
         due = [wait for wait in (*waits, *timers, *lives) if wait is not None and wait > 0]
         case.standing.wake_at = when.at + min(due) if due else None
         if case.standing.wake_at is not None:
-            heapq.heappush(self._wakes, (case.standing.wake_at, case.state.plan.site.id, place))
+            self._clock.schedule_wake(case.state.plan.site.id, place, case.standing.wake_at)
 
     def _mark_silent(self, case: _Case, when: _When, events: list[AlertEvent]) -> None:
         """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
@@ -470,7 +438,7 @@ class Engine:
         """Tell whether any series that the judge reads has been silent for too long to be known."""
         heard = case.state.heard
         return any(
-            key in heard and self._living - heard[key].at >= span for key, span in case.judge.silent_after.items()
+            key in heard and self._clock.living - heard[key].at >= span for key, span in case.judge.silent_after.items()
         )
 
     def _publish(self, case: _Case, when: _When, key: str, after: Alert) -> AlertEvent:

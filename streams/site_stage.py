@@ -21,9 +21,8 @@ from streams.checkpoint import Checkpoint, Checkpoints
 from streams.telemetry import Telemetry
 from streams.topics import Names
 
-# How long a seek may take before it is asked for again, and how often it is asked for before the gap is the log's own.
-SEEK_WAIT = 2 * SECOND
-SEEKS_MAX = 5
+SEEK_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
+SEEKS_MAX = 5  # and how often it is asked for before this process is given up.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,10 @@ class Log(Protocol):
 
     async def first_offset(self, feed: Feed, partition: int) -> int:
         """Return the oldest offset that the partition still has."""
+        ...
+
+    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
+        """Return the least offset, from the given one on, that the partition has a record at."""
         ...
 
 
@@ -183,10 +186,11 @@ class SiteStage:
         now = self._clock.monotonic()
         if owned.sought_at is not None and now - owned.sought_at < SEEK_WAIT:
             return False
-        first = await self._log.first_offset(owned.feed, owned.number)
-        if first > owned.next_offset or owned.seeks >= SEEKS_MAX:
-            self._telemetry.gap(owned.feed, max(first, offset) - owned.next_offset)
-            return first <= offset
+        if await self._log.next_offset(owned.feed, owned.number, owned.next_offset) >= offset:
+            self._telemetry.gap(owned.feed, offset - owned.next_offset)
+            return True
+        if owned.seeks >= SEEKS_MAX:
+            raise RuntimeError(f"{owned.feed}/{owned.number} does not deliver offset {owned.next_offset}")
         owned.seeks += 1
         owned.sought_at = now
         await self._log.seek(owned.feed, owned.number, owned.next_offset)

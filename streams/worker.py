@@ -5,9 +5,10 @@ is a rejection, anything else ends the process, and whoever started it starts it
 """
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiokafka
@@ -39,6 +40,7 @@ CLOCK_AFTER = 2 * SECOND  # An owner that has heard nothing for so long appends 
 # one may stand behind it.
 STATE_TAIL = 16
 SEND_TIMEOUT_S = 60
+READS_MAX = 30  # Seconds to wait for a record that must be there.
 TURN_S = 1.0
 
 
@@ -97,7 +99,15 @@ class SiteWorker:
 
     async def seek(self, feed: Feed, partition: int, offset: int) -> None:
         """Have the partition delivered from the offset on."""
-        await self.app.consumer.seek(TP(self._names.feed(feed), partition), offset)
+        self.app.add_future(self._refetch(TP(self._names.feed(feed), partition), offset))
+
+    async def _refetch(self, tp: TP, offset: int) -> None:
+        try:
+            await self.app.consumer.refetch(tp, offset)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            _die("a partition could not be fetched again")
 
     async def first_offset(self, feed: Feed, partition: int) -> int:
         """Return the oldest offset that the partition still has."""
@@ -105,15 +115,23 @@ class SiteWorker:
         found = await self.app.consumer.earliest_offsets(place)
         return int(found[place])
 
+    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
+        """Return the least offset, from the given one on, that the partition has a record at."""
+        place = aiokafka.TopicPartition(self._names.feed(feed), partition)
+        async with self._reader(place) as consumer:
+            consumer.seek(place, offset)
+            for _ in range(READS_MAX):
+                batch = await consumer.getmany(place, timeout_ms=SECOND, max_records=1)
+                if records := batch.get(place):
+                    return int(records[0].offset)
+        raise MissingError(f"{place.topic}/{place.partition} gives no record from offset {offset} on")
+
     # The checkpoints
 
     async def load(self, feed: Feed, partition: int) -> Checkpoint | None:
         """Return the newest checkpoint that the state topic holds for a partition."""
         place = aiokafka.TopicPartition(self._names.state(feed), partition)
-        consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=self._settings.bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            consumer.assign([place])
+        async with self._reader(place) as consumer:
             first = (await consumer.beginning_offsets([place]))[place]
             end = (await consumer.end_offsets([place]))[place]
             consumer.seek(place, max(first, end - STATE_TAIL))
@@ -121,9 +139,20 @@ class SiteWorker:
             while await consumer.position(place) < end:
                 batch = await consumer.getmany(place, timeout_ms=SECOND)
                 values += [record.value for record in batch.get(place, ()) if record.value is not None]
+        return newest(values)
+
+    @contextlib.asynccontextmanager
+    async def _reader(self, place: Any) -> AsyncIterator[Any]:
+        """Read one partition outside the group, at whichever offset is asked for."""
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            yield consumer
         finally:
             await consumer.stop()
-        return newest(values)
 
     async def save(self, feed: Feed, partition: int, checkpoint: Checkpoint) -> None:
         """Append a checkpoint to the state topic and wait for its acknowledgement."""

@@ -26,7 +26,7 @@ hours: 1
             (12, 5),
             "expected %LEL",
         ),
-        ("drizzle: 5m\n", (6, 1), "unit"),
+        ("drizzle: 5m\n", (6, 1), "metres are `5 m`"),
         (
             "drifts:\n"
             "  - {site: bt-a, starts: 0s, goes: 1h, stays: 0s, returns: 1h, to: [119, 28]}\n"

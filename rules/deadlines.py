@@ -1,0 +1,94 @@
+"""Time as the log tells it, and what falls due on the way.
+
+Two clocks run here. `at` is the greatest time of a record so far. `living` runs with it, but stands still while the
+log itself is silent (two neighbouring records more than 30 s apart): a sensor cannot be blamed for that. Silences of
+sensors fall due on the second, everything else on the first.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from citybrain.instants import SECOND
+from rules.rule import Heard
+
+LOG_SILENT_MAX = 30 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A deadline of a series that may not have been heard."""
+
+    site: str
+    series: str
+    due: int  # On the living clock.
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A judge that is to be asked again although nothing came."""
+
+    site: str
+    place: int  # Of the judge in its site's plan.
+    at: int
+
+
+class LogClock:
+    """The clocks of one log, and the deadlines on them, each kind in a heap. Ties are settled by site."""
+
+    def __init__(self) -> None:
+        self.at: int | None = None
+        self.living = 0
+        self.silent_spans = 0  # How often the log itself was silent.
+        self._silences: list[tuple[int, str, str]] = []
+        self._wakes: list[tuple[int, str, int]] = []
+
+    def restore(self, at: int | None, living: int) -> None:
+        """Stand where a snapshot stood, with no deadline yet."""
+        self.at, self.living = at, living
+        self._silences, self._wakes = [], []
+
+    def move_to(self, at: int) -> Iterator[Silence | Wake]:
+        """Move to the time of a record, which never runs back; yield what falls due, in the order of the times."""
+        if self.at is None:
+            self.at = self.living = at
+            return
+        if at <= self.at:
+            return
+        span = at - self.at
+        if span > LOG_SILENT_MAX:
+            self.silent_spans += 1
+            span = 0
+        living = self.living + span
+        # While the log lives both clocks run side by side, so that this tells when on `at` a silence falls due.
+        ahead = at - living
+        while (due := self._next(at, living, ahead)) is not None:
+            self.at = max(self.at, due.at)
+            if isinstance(due, Silence):
+                self.living = max(self.living, due.due)
+            yield due
+        self.living, self.at = living, at
+
+    def schedule_silence(self, site: str, series: str, heard: Heard, spans: Sequence[int]) -> None:
+        """Set the next deadline of a series, if any is left."""
+        heard.due = None
+        if heard.passed < len(spans):
+            heard.due = max(heard.at + spans[heard.passed], self.living)
+            heapq.heappush(self._silences, (heard.due, site, series))
+
+    def schedule_wake(self, site: str, place: int, at: int) -> None:
+        """Set a time at which a judge is asked again."""
+        heapq.heappush(self._wakes, (at, site, place))
+
+    def _next(self, at: int, living: int, ahead: int) -> Silence | Wake | None:
+        """Take the next deadline up to both times; a wake goes before a silence of the same time."""
+        silence = self._silences[0] if self._silences and self._silences[0][0] <= living else None
+        wake = self._wakes[0] if self._wakes and self._wakes[0][0] <= at else None
+        if wake is not None and (silence is None or wake[0] <= silence[0] + ahead):
+            heapq.heappop(self._wakes)
+            return Wake(wake[1], wake[2], wake[0])
+        if silence is not None:
+            heapq.heappop(self._silences)
+            return Silence(silence[1], silence[2], silence[0], silence[0] + ahead)
+        return None
