@@ -76,4 +76,4 @@ def _value(registry: Registry, site: Site, metric: str, generator: random.Random
         base = site.attributes.get("base_stage") or site.attributes.get("normal_stage")
         number = getattr(base, "number", 1.0) - 2.0 * ("normal_stage" in site.attributes)
         return round(number + generator.gauss(0, 0.01), 2)
-    return round(low + (high - low) * (0.1 + 0.005 * generator.random()), 3)
+    return round(low + (high - low) * (0.03 + 0.005 * generator.random()), 3)

@@ -29,6 +29,12 @@ _COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
     Comparison.BELOW: operator.lt,
 }
 
+
+def meets(comparison: Comparison) -> Callable[[float, float], bool]:
+    """Return the test of a known value against a limit."""
+    return _COMPARE[comparison]
+
+
 # What a bound still decides: a sum that is at least 60 mm is surely at least 50 mm, and surely not below 50 mm.
 _DECIDES: dict[tuple[Bound, bool], bool] = {(Bound.AT_LEAST, True): True, (Bound.AT_MOST, False): True}
 

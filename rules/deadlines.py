@@ -49,13 +49,26 @@ class LogClock:
         self.at, self.living = at, living
         self._silences, self._wakes = [], []
 
-    def move_to(self, at: int) -> Iterator[Silence | Wake]:
-        """Move to the time of a record, which never runs back; yield what falls due, in the order of the times."""
+    def move_quietly(self, at: int) -> bool:
+        """Move to the time of a record if nothing falls due on the way; tell whether it has."""
         if self.at is None:
             self.at = self.living = at
+            return True
+        span = at - self.at
+        if span <= 0:
+            return True
+        living = self.living + (span if span <= LOG_SILENT_MAX else 0)
+        if (self._silences and self._silences[0][0] <= living) or (self._wakes and self._wakes[0][0] <= at):
+            return False
+        self.silent_spans += span > LOG_SILENT_MAX
+        self.at, self.living = at, living
+        return True
+
+    def move_to(self, at: int) -> Iterator[Silence | Wake]:
+        """Move to the time of a record, which never runs back; yield what falls due, in the order of the times."""
+        if self.move_quietly(at):
             return
-        if at <= self.at:
-            return
+        assert self.at is not None, "something falls due, so there was a record before"
         span = at - self.at
         if span > LOG_SILENT_MAX:
             self.silent_spans += 1

@@ -8,7 +8,7 @@ Silence is counted on the clock of the living log: where two neighbouring record
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -24,7 +24,7 @@ from rules.deadlines import LogClock, Silence
 from rules.explain import compose, ended, identity, subject_of
 from rules.geofence import POSITION
 from rules.lifecycle import Alert, advance
-from rules.rule import Heard, Judge, SiteView, level_of
+from rules.rule import Heard, Judge, level_of
 from rules.ruleset import RuleSet
 from rules.series import Arrival
 from rules.silence import ANY_METRIC
@@ -48,15 +48,6 @@ NOTHING = Judgement()
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One judge at one site, and where its alerts stand."""
-
-    state: SiteState
-    judge: Judge
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True)
 class _When:
     """The instant that is judged, and the time of the record that asks for it."""
 
@@ -64,21 +55,25 @@ class _When:
     at: int
 
 
-@dataclass(slots=True)
 class _Intake:
     """What one reading brought: the series with new samples, and the metrics that were not taken, by reason."""
 
-    touched: list[str] = field(default_factory=list)
-    has_news: bool = False  # Whether anything is newer than all before it.
-    refused: dict[Reason, list[tuple[str, str]]] = field(default_factory=dict)  # (metric, text)
+    __slots__ = ("has_news", "refused", "touched")
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+        self.has_news = False  # Whether anything is newer than all before it.
+        self.refused: dict[Reason, list[tuple[str, str]]] | None = None  # (metric, text)
 
     def refuse(self, reason: Reason, metric: str, text: str) -> None:
+        if self.refused is None:
+            self.refused = {}
         self.refused.setdefault(reason, []).append((metric, text))
 
     def rejections(self, site: str) -> tuple[Rejection, ...]:
         return tuple(
             Rejection(reason, "; ".join(text for _, text in pairs), site, tuple(metric for metric, _ in pairs))
-            for reason, pairs in self.refused.items()
+            for reason, pairs in (self.refused or {}).items()
         )
 
 
@@ -110,14 +105,14 @@ class Engine:
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
-        events = self._move_to(at)
+        events = [] if self._clock.move_quietly(at) else self._move_to(at)
         at = max(at, self._clock.at or at)
         state = self._sites.get(reading.site)
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
             if site is None:
                 return Judgement(tuple(events), (rejection,) if rejection is not None else ())
-            state = self._sites[site.id] = new_state(self._rules.plan_for(site))
+            state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
             return Judgement(tuple(events), (_wrong_clock(reading, at),))
         intake = self._take_in(state, reading, at)
@@ -129,8 +124,9 @@ class Engine:
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
-        events = self._move_to(at)
-        return Judgement(tuple(events)) if events else NOTHING
+        if self._clock.move_quietly(at):
+            return NOTHING
+        return Judgement(tuple(self._move_to(at)))
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
@@ -171,7 +167,7 @@ class Engine:
             if site is None:
                 orphans += [event for standing in dumped["rules"].values() for event in last_events(standing)]
                 continue
-            state, lost = load_state(self._rules.plan_for(site), dumped, is_same_catalog=is_same)
+            state, lost = load_state(self._rules.plan_for(site), self._clock, dumped, is_same_catalog=is_same)
             orphans += lost
             self._take_over(state)
         return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=data["at"] or 0) for event in orphans))
@@ -196,8 +192,7 @@ class Engine:
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
-                case = _Case(state, state.plan.judges[due.place], state.standings[due.place])
-                self._judge(case, due.place, _When(due.at, due.at), events)
+                self._judge(state, state.standings[due.place], _When(due.at, due.at), events)
         return events
 
     def _hear(self, state: SiteState, key: str, when: _When) -> None:
@@ -235,11 +230,11 @@ class Engine:
 
     def _judge_silence(self, state: SiteState, key: str, when: _When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
-            case = _Case(state, state.plan.judges[place], state.standings[place])
-            if case.judge.is_about_silence:
-                self._judge(case, place, when, events)
-            elif self._is_silent(case):
-                self._mark_silent(case, when, events)
+            standing = state.standings[place]
+            if standing.judge.is_about_silence:
+                self._judge(state, standing, when, events)
+            elif self._is_silent(state, standing.judge):
+                self._mark_silent(state, standing, when, events)
 
     # Intake
 
@@ -268,7 +263,8 @@ class Engine:
             flag = reading.flags.get(metric, VALID_FLAG) if reading.flags is not None else VALID_FLAG
             if flag == VALID_FLAG:
                 self._add(state, intake, metric, when, value)
-            self._add_flagged(state, intake, metric, flag, when, value)
+            if flag != VALID_FLAG or metric in state.plan.flagged:
+                self._add_flagged(state, intake, metric, flag, when, value)
         if state.plan.derived and intake.touched:
             self._derive(state, intake, when)
         if reading.position is not None and state.plan.site.moves:
@@ -366,85 +362,78 @@ class Engine:
     # Judging
 
     def _judge_touched(self, state: SiteState, intake: _Intake, at: int, events: list[AlertEvent]) -> None:
-        by_series = state.plan.by_series
-        if len(intake.touched) == 1:
-            places = by_series.get(intake.touched[0], ())
-        else:
-            places = tuple(sorted({place for key in intake.touched for place in by_series.get(key, ())}))
-        for place in places:
-            case = _Case(state, state.plan.judges[place], state.standings[place])
-            self._judge(case, place, _When(self._instant(case, at), at), events)
+        for place in state.plan.places_of(tuple(intake.touched)):
+            standing = state.standings[place]
+            self._judge(state, standing, _When(self._instant(state, standing.judge, at), at), events)
 
-    def _instant(self, case: _Case, at: int) -> int:
+    def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
         """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
-        if case.judge.is_about_silence:
+        if judge.is_about_silence:
             return at
-        state, newest = case.state, 0
-        for key in case.judge.series_keys:
-            if key == POSITION:
-                newest = max(newest, state.position_at or 0)
-            elif (series := state.series.get(key)) is not None and series.instants:
+        newest = 0
+        for key in judge.series_keys:
+            series = state.series.get(key)
+            if series is not None and series.instants:
                 newest = max(newest, series.instants[-1])
+            elif key == POSITION:
+                newest = max(newest, state.position_at or 0)
         return newest
 
-    def _view(self, state: SiteState) -> SiteView:
-        return SiteView(state.series, state.position, state.inside, state.heard, self._clock.living)
-
-    def _judge(self, case: _Case, place: int, when: _When, events: list[AlertEvent]) -> None:
+    def _judge(self, state: SiteState, standing: Standing, when: _When, events: list[AlertEvent]) -> None:
         """Judge one rule at one site; add what is to be published."""
-        standing = case.standing
-        findings = case.judge.judge(
-            standing.memory, self._view(case.state), when.instant, is_open=bool(standing.events)
-        )
+        judge = standing.judge
+        findings = judge.judge(standing.memory, state, when.instant, is_open=bool(standing.events))
+        if not findings:
+            return
         for finding in findings:
             key = finding.zone or THE_SITE
             before = standing.alerts.get(key)
             if before is None and finding.verdict.since is None:
                 continue
             before = before or Alert()
-            after, step = advance(before, finding.verdict, case.judge.timing)
+            after, step = advance(before, finding.verdict, judge.timing)
             if after.is_open and (before.no_data or not before.is_open):
-                after = replace(after, no_data=self._is_silent(case))
+                after = replace(after, no_data=self._is_silent(state, judge))
             if step is not None or after.no_data != before.no_data:
-                events.append(self._publish(case, when, key, after))
+                events.append(self._publish(state, standing, when, key, after))
             else:
                 standing.alerts[key] = after
-        if case.judge.has_wakes:
-            self._wake_later(case, place, when, [finding.verdict.wake_in for finding in findings])
+        if judge.has_wakes:
+            self._wake_later(state, standing, when, [finding.verdict.wake_in for finding in findings])
 
-    def _wake_later(self, case: _Case, place: int, when: _When, waits: list[int | None]) -> None:
+    def _wake_later(self, state: SiteState, standing: Standing, when: _When, waits: list[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""
-        alerts = [alert for alert in case.standing.alerts.values() if alert.is_open]
+        alerts = [alert for alert in standing.alerts.values() if alert.is_open]
         timers = [
-            since + case.judge.timing.keep - when.instant
+            since + standing.judge.timing.keep - when.instant
             for alert in alerts
             for since in (*alert.leaving, alert.clearing)
             if since is not None
         ]
-        min_life = case.judge.timing.min_life
+        min_life = standing.judge.timing.min_life
         lives = [(alert.fired_at or 0) + min_life - when.instant for alert in alerts if alert.clearing is not None]
         due = [wait for wait in (*waits, *timers, *lives) if wait is not None and wait > 0]
-        case.standing.wake_at = when.at + min(due) if due else None
-        if case.standing.wake_at is not None:
-            self._clock.schedule_wake(case.state.plan.site.id, place, case.standing.wake_at)
+        standing.wake_at = when.at + min(due) if due else None
+        if standing.wake_at is not None:
+            self._clock.schedule_wake(state.plan.site.id, standing.place, standing.wake_at)
 
-    def _mark_silent(self, case: _Case, when: _When, events: list[AlertEvent]) -> None:
+    def _mark_silent(self, state: SiteState, standing: Standing, when: _When, events: list[AlertEvent]) -> None:
         """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
-        for key, alert in list(case.standing.alerts.items()):
+        for key, alert in list(standing.alerts.items()):
             if alert.is_open and not alert.no_data:
-                events.append(self._publish(case, when, key, replace(alert, no_data=True)))
+                events.append(self._publish(state, standing, when, key, replace(alert, no_data=True)))
 
-    def _is_silent(self, case: _Case) -> bool:
+    def _is_silent(self, state: SiteState, judge: Judge) -> bool:
         """Tell whether any series that the judge reads has been silent for too long to be known."""
-        heard = case.state.heard
+        heard = state.heard
         return any(
-            key in heard and self._clock.living - heard[key].at >= span for key, span in case.judge.silent_after.items()
+            key in heard and self._clock.living - heard[key].at >= span for key, span in judge.silent_after.items()
         )
 
-    def _publish(self, case: _Case, when: _When, key: str, after: Alert) -> AlertEvent:
+    def _publish(self, state: SiteState, standing: Standing, when: _When, key: str, after: Alert) -> AlertEvent:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
-        state, rule, zone = case.state, case.judge.rule, key or None
-        before = case.standing.alerts.get(key) or Alert()
+        rule, zone = standing.judge.rule, key or None
+        before = standing.alerts.get(key) or Alert()
         subject = subject_of(state.plan.site, state.position or state.plan.site.position, zone, self._registry)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
@@ -459,16 +448,16 @@ class Engine:
             zones=(zone,) if zone is not None else state.plan.zones,
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
-            evidence=case.judge.evidence(self._view(state), when.instant, rank=after.rank, zone=zone),
+            evidence=standing.judge.evidence(state, when.instant, rank=after.rank, zone=zone),
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,
         )
-        case.standing.alerts[key] = after
+        standing.alerts[key] = after
         if after.is_open:
-            case.standing.events[key] = event
+            standing.events[key] = event
         else:
-            case.standing.events.pop(key, None)
+            standing.events.pop(key, None)
         return event
 
 

@@ -36,20 +36,16 @@ class Heard:
     due: int | None = None  # The next deadline that is scheduled.
 
 
-@dataclass(frozen=True, slots=True)
-class SiteView:
-    """What a judge may see of its site at one instant."""
+class SiteView(Protocol):
+    """What a judge may see of its site."""
 
-    series: Mapping[str, Series]  # By series key.
+    series: dict[str, Series]  # By series key.
     position: tuple[float, float] | None  # The newest, for a site that moves.
     inside: frozenset[str]  # Ids of the zones around the newest position.
-    heard: Mapping[str, Heard]  # Series key -> when it was heard last.
-    living: int  # The clock of the living log (rules.engine), milliseconds.
 
     def silence(self, key: str) -> int:
         """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
-        heard = self.heard.get(key)
-        return self.living - heard.at if heard is not None else 0
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ class SitePlan:
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
+        places = self._places.get(series)
+        if places is None:
+            found = {place for key in series for place in self.by_series.get(key, ())}
+            places = self._places[series] = tuple(sorted(found))
+        return places
 
 
 class RuleSet:

@@ -17,13 +17,16 @@ class Arrival(Enum):
 class Series:
     """Samples in the order of their instants. `keep` is how far back from the newest they are held."""
 
-    __slots__ = ("instants", "keep", "late_max", "values")
+    __slots__ = ("instants", "keep", "late_max", "stirred_at", "values")
 
     def __init__(self, *, keep: int, late_max: int) -> None:
         self.keep = keep
         self.late_max = late_max
         self.instants: list[int] = []
         self.values: list[float] = []
+        self.stirred_at = (
+            -1
+        )  # The newest instant with a value other than 0; may be later than the truth, never earlier.
 
     @property
     def newest_at(self) -> int | None:
@@ -33,6 +36,8 @@ class Series:
     def add(self, instant: int, value: float) -> Arrival:
         """Put a sample where it belongs and say how it arrived; a duplicate or late one changes nothing."""
         instants = self.instants
+        if value and instant > self.stirred_at:
+            self.stirred_at = instant
         if not instants or instant > instants[-1]:
             instants.append(instant)
             self.values.append(value)
@@ -74,6 +79,8 @@ class Series:
     def load(self, data: list[Any]) -> None:
         """Take over samples that `dump` returned."""
         self.instants, self.values = list(data[0]), [float(value) for value in data[1]]
+        stirred = (at for at, value in zip(reversed(self.instants), reversed(self.values), strict=True) if value)
+        self.stirred_at = next(stirred, -1)
 
     def _prune(self) -> None:
         """Drop what is older than `keep`, in bulk: one cut per many samples costs less than one each."""

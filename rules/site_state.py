@@ -4,6 +4,7 @@ from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from citybrain.alerts import EVENTS, AlertEvent, State
+from rules.deadlines import LogClock
 from rules.lifecycle import Alert
 from rules.rule import Heard, Judge
 from rules.ruleset import SitePlan
@@ -16,6 +17,8 @@ THE_SITE = ""  # The key of an alert about the site itself, beside the ids of zo
 class Standing:
     """One judge's memory and its alerts, by zone or `THE_SITE`, with the event that was published last."""
 
+    judge: Judge
+    place: int  # Of the judge in the plan.
     memory: Any
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
@@ -27,6 +30,7 @@ class SiteState:
     """The state of one site under one plan."""
 
     plan: SitePlan
+    clock: LogClock
     series: dict[str, Series] = field(default_factory=dict)
     heard: dict[str, Heard] = field(default_factory=dict)
     standings: list[Standing] = field(default_factory=list)  # In the order of the plan's judges.
@@ -34,31 +38,36 @@ class SiteState:
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
 
+    def silence(self, key: str) -> int:
+        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        heard = self.heard.get(key)
+        return self.clock.living - heard.at if heard is not None else 0
+
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, keyed by rule id so that it outlives other rules."""
         return {
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
             "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
             "position": [self.position, self.position_at],
-            "rules": {
-                judge.rule.id: _dump_standing(judge, standing)
-                for judge, standing in zip(self.plan.judges, self.standings, strict=True)
-            },
+            "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
         }
 
 
-def new_state(plan: SitePlan) -> SiteState:
+def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
     """Return the state of a site that has not been heard yet."""
-    return SiteState(plan, standings=[Standing(judge.new_memory()) for judge in plan.judges])
+    standings = [Standing(judge, place, judge.new_memory()) for place, judge in enumerate(plan.judges)]
+    return SiteState(plan, clock, standings=standings)
 
 
-def load_state(plan: SitePlan, data: dict[str, Any], *, is_same_catalog: bool) -> tuple[SiteState, list[AlertEvent]]:
+def load_state(
+    plan: SitePlan, clock: LogClock, data: dict[str, Any], *, is_same_catalog: bool
+) -> tuple[SiteState, list[AlertEvent]]:
     """Return the state that `dump` wrote, under a plan that may have changed, and the last events of orphaned alerts.
 
     An alert whose rule and zone are still there lives on. The memory of a rule that decides differently now starts
     anew, and so do the deadlines of a silence that goes on.
     """
-    state = new_state(plan)
+    state = new_state(plan, clock)
     for key, dumped in data["series"].items():
         state.series[key] = new_series(plan, key)
         state.series[key].load(dumped)
@@ -70,9 +79,7 @@ def load_state(plan: SitePlan, data: dict[str, Any], *, is_same_catalog: bool) -
     orphans: list[AlertEvent] = []
     for rule_id, dumped in data["rules"].items():
         if rule_id in places:
-            place = places[rule_id]
-            state.standings[place], lost = _load_standing(plan.judges[place], dumped)
-            orphans += lost
+            orphans += _load_standing(state.standings[places[rule_id]], dumped)
         else:
             orphans += last_events(dumped)
     return state, orphans
@@ -90,7 +97,7 @@ def new_series(plan: SitePlan, key: str) -> Series:
     return Series(keep=0 if reach is None else reach + plan.late_max, late_max=plan.late_max)
 
 
-def _dump_standing(judge: Judge, standing: Standing) -> list[Any]:
+def _dump_standing(standing: Standing) -> list[Any]:
     alerts = {
         key: [*astuple(alert)[1:], alert.state.value if alert.state is not None else None]
         for key, alert in sorted(standing.alerts.items())
@@ -98,20 +105,24 @@ def _dump_standing(judge: Judge, standing: Standing) -> list[Any]:
     events = {
         key: EVENTS.dump_python(event, mode="json", by_alias=True) for key, event in sorted(standing.events.items())
     }
-    return [judge.rule.fingerprint, judge.dump(standing.memory), alerts, events, standing.wake_at]
+    memory = standing.judge.dump(standing.memory)
+    return [standing.judge.rule.fingerprint, memory, alerts, events, standing.wake_at]
 
 
-def _load_standing(judge: Judge, dumped: list[Any]) -> tuple[Standing, list[AlertEvent]]:
+def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
+    """Fill a standing with what was dumped; return the last events of alerts whose zone is gone."""
     fingerprint, memory, alerts, events, wake_at = dumped
+    judge = standing.judge
     lost = [key for key in events if key != THE_SITE and key not in judge.zones]
     kept = [key for key in alerts if key == THE_SITE or key in judge.zones]
-    is_same = judge.rule.fingerprint == fingerprint
-    standing = Standing(judge.load(memory) if is_same else judge.new_memory([key for key in events if key in kept]))
+    if judge.rule.fingerprint == fingerprint:
+        standing.memory, standing.wake_at = judge.load(memory), wake_at
+    else:
+        standing.memory = judge.new_memory([key for key in events if key in kept])
     for key in kept:
         standing.alerts[key] = _load_alert(alerts[key])
     standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key in kept}
-    standing.wake_at = wake_at if is_same else None
-    return standing, [EVENTS.validate_python(events[key]) for key in lost]
+    return [EVENTS.validate_python(events[key]) for key in lost]
 
 
 def _load_alert(dumped: list[Any]) -> Alert:

@@ -1,15 +1,15 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
-from rules.conditions import Comparison, Conditions, combine, compare
+from rules.conditions import Comparison, Conditions, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Bound, Measure, Measured, Step, measure
+from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
 
@@ -58,6 +58,10 @@ class ThresholdJudge:
     series_keys: tuple[str, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False)
     has_wakes: bool = field(init=False)
+    # How to see quickly whether the lowest rung is met, per limit.
+    lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
+        init=False, compare=False, repr=False
+    )
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -66,6 +70,13 @@ class ThresholdJudge:
         silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
+        # What does not meet the lowest rung meets none: levels ask for more as they rise.
+        tests = tuple(
+            (spec.series, quick_value(spec, rises=limit.comparison.rises), meets(limit.comparison), rung.value)
+            for limit in self.limits
+            for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
+        )
+        object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
@@ -74,7 +85,7 @@ class ThresholdJudge:
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
-        if not is_open and not memory.has_streak and self._is_far_from_all(view, instant):
+        if not is_open and not memory.has_streak and not self._meets_any(view, instant):
             return ()
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
@@ -126,18 +137,13 @@ class ThresholdJudge:
             measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
         ]
 
-    def _is_far_from_all(self, view: SiteView, instant: int) -> bool:
-        """Tell whether no rung of any limit is met: by far the most common case, and the cheapest to see.
-
-        A value on the good side of the lowest rung is on the good side of all: levels ask for more as they rise.
-        """
-        for limit in self.limits:
-            spec = self.measures[limit.measure]
-            series = view.series.get(spec.series)
-            found = measure(spec, series, instant) if series is not None else UNKNOWN
-            if found.bound is not Bound.EXACT or compare(found, limit.comparison, limit.rungs[0].value) is not False:
-                return False
-        return True
+    def _meets_any(self, view: SiteView, instant: int) -> bool:
+        """Tell whether any limit is surely met. By far the most often none is, and nothing else need be known."""
+        for key, value_of, is_met, limit in self.lowest:
+            series = view.series.get(key)
+            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
+                return True
+        return False
 
     def _climb(self, memory: Memory, measured: Sequence[Measured], *, is_gated: bool) -> tuple[int, int | None]:
         """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met."""
