@@ -26,9 +26,9 @@ from rules.geofence import POSITION
 from rules.lifecycle import Alert, advance
 from rules.rule import Heard, Judge, level_of
 from rules.ruleset import RuleSet
-from rules.series import Arrival
+from rules.series import Arrival, Series
 from rules.silence import ANY_METRIC
-from rules.site_state import THE_SITE, SiteState, Standing, last_events, load_state, new_series, new_state
+from rules.site_state import THE_SITE, Shelf, SiteState, Standing, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
@@ -47,9 +47,9 @@ class Judgement:
 NOTHING = Judgement()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _When:
-    """The instant that is judged, and the time of the record that asks for it."""
+    """The instant that is judged, and the time of the record that asks for it. (Frozen it would cost three times.)"""
 
     instant: int
     at: int
@@ -249,22 +249,19 @@ class Engine:
 
     def _take_in(self, state: SiteState, reading: Reading, at: int) -> _Intake:
         """Put the values of a reading into the series of its site."""
-        intake, when, metrics = _Intake(), _When(reading.observed_at, at), self._registry.metrics
+        intake, when = _Intake(), _When(reading.observed_at, at)
         for metric, value in reading.values.items():
-            declared = metrics.get(metric)
-            if declared is None:
+            shelf = state.shelves.get(metric) or self._shelf(state, metric)
+            if shelf is None:
                 intake.refuse(Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}")
-                continue
-            least, greatest = declared.range
-            if not least <= value <= greatest:
-                text = f"{metric} is {value:g} {declared.unit}, expected {least:g} to {greatest:g}"
+            elif not shelf.least <= value <= shelf.greatest:
+                text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
                 intake.refuse(Reason.RANGE, metric, text)
-                continue
-            flag = reading.flags.get(metric, VALID_FLAG) if reading.flags is not None else VALID_FLAG
-            if flag == VALID_FLAG:
-                self._add(state, intake, metric, when, value)
-            if flag != VALID_FLAG or metric in state.plan.flagged:
+            elif shelf.is_flagged or reading.flags is not None:
+                flag = (reading.flags or {}).get(metric, VALID_FLAG)
                 self._add_flagged(state, intake, metric, flag, when, value)
+            else:
+                self._add(state, intake, metric, shelf.series, when, value)
         if state.plan.derived and intake.touched:
             self._derive(state, intake, when)
         if reading.position is not None and state.plan.site.moves:
@@ -274,23 +271,39 @@ class Engine:
             intake.touched.append(ANY_METRIC)
         return intake
 
+    def _shelf(self, state: SiteState, metric: str) -> Shelf | None:
+        """Return where the values of a metric go at this site, made on first sight; None for an unknown metric."""
+        declared = self._registry.metrics.get(metric)
+        if declared is None:
+            return None
+        least, greatest = declared.range
+        is_flagged = metric in state.plan.flagged
+        shelf = Shelf(least, greatest, declared.unit, is_flagged, self._series(state, metric))
+        state.shelves[metric] = shelf
+        return shelf
+
+    def _series(self, state: SiteState, key: str) -> Series:
+        series = state.series.get(key)
+        if series is None:
+            series = state.series[key] = new_series(state.plan, key)
+        return series
+
     def _add_flagged(
         self, state: SiteState, intake: _Intake, metric: str, flag: str, when: _When, value: float
     ) -> None:
         """Put a value into the series whose rules accept its flag; what none accepts is refused."""
         is_taken = flag == VALID_FLAG
+        if is_taken:
+            self._add(state, intake, metric, self._series(state, metric), when, value)
         for key in state.plan.flagged.get(metric, ()):
             if flag in tuple(key.partition("|")[2]):
                 is_taken = True
-                self._add(state, intake, key, when, value)
+                self._add(state, intake, key, self._series(state, key), when, value)
         if not is_taken:
             intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
 
-    def _add(self, state: SiteState, intake: _Intake, key: str, when: _When, value: float) -> None:
+    def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: _When, value: float) -> None:
         """Put one value into a series of the site."""
-        series = state.series.get(key)
-        if series is None:
-            series = state.series[key] = new_series(state.plan, key)
         arrival = series.add(when.instant, value)
         if arrival is Arrival.NEWEST:
             intake.has_news = True
@@ -326,10 +339,7 @@ class Engine:
             if derived.key in state.series and state.series[derived.key].remove(when.instant):
                 intake.touched.append(derived.key)
             return
-        series = state.series.get(derived.key)
-        if series is None:
-            series = state.series[derived.key] = new_series(state.plan, derived.key)
-        arrival = series.add(when.instant, value)
+        arrival = self._series(state, derived.key).add(when.instant, value)
         if arrival in (Arrival.NEWEST, Arrival.INSIDE):
             intake.touched.append(derived.key)
         if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
@@ -364,14 +374,19 @@ class Engine:
     def _judge_touched(self, state: SiteState, intake: _Intake, at: int, events: list[AlertEvent]) -> None:
         for place in state.plan.places_of(tuple(intake.touched)):
             standing = state.standings[place]
-            self._judge(state, standing, _When(self._instant(state, standing.judge, at), at), events)
+            instant = self._instant(state, standing.judge, at)
+            if standing.events or not standing.judge.is_quiet(standing.memory, state, instant):
+                self._judge(state, standing, _When(instant, at), events)
 
     def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
         """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
         if judge.is_about_silence:
             return at
+        keys = judge.series_keys
+        if len(keys) == 1 and (only := state.series.get(keys[0])) is not None:
+            return only.instants[-1] if only.instants else 0
         newest = 0
-        for key in judge.series_keys:
+        for key in keys:
             series = state.series.get(key)
             if series is not None and series.instants:
                 newest = max(newest, series.instants[-1])
@@ -383,8 +398,6 @@ class Engine:
         """Judge one rule at one site; add what is to be published."""
         judge = standing.judge
         findings = judge.judge(standing.memory, state, when.instant, is_open=bool(standing.events))
-        if not findings:
-            return
         for finding in findings:
             key = finding.zone or THE_SITE
             before = standing.alerts.get(key)

@@ -73,6 +73,10 @@ class GeofenceJudge:
         """Return a memory of nothing but the zones that alerts are open in."""
         return Tracks({zone: Track(self._streaks(), True, True) for zone in zones}, bool(zones))
 
+    def is_quiet(self, memory: Tracks, view: SiteView, instant: int) -> bool:
+        """Tell that it is not: every position is remembered."""
+        return False
+
     def judge(self, memory: Tracks, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the newest position against every zone it is in or was in."""
         if view.position is None:

@@ -50,17 +50,19 @@ class Intake:
 
     def _judge(self, record: FeedRecord, readings: Decoded) -> Output:
         assert not isinstance(readings, Control | Rejection), "only readings are judged"
-        events: list[AlertEvent] = []
-        rejections: list[Rejection] = []
-        for reading in readings:
-            misplaced = self._misplaced(record, reading)
-            if misplaced is not None:
-                judged = Judgement(self.engine.advance(record.at).events, (misplaced,))
-            else:
-                judged = self.engine.observe(reading, at=record.at, feed=record.feed)
-            events += judged.events
-            rejections += judged.rejections
-        return Output(tuple(events), tuple(rejections), len(readings))
+        if len(readings) == 1:
+            judged = self._judge_one(record, readings[0])
+            return Output(judged.events, judged.rejections, 1)
+        all_judged = [self._judge_one(record, reading) for reading in readings]
+        events = tuple(event for judged in all_judged for event in judged.events)
+        rejections = tuple(rejection for judged in all_judged for rejection in judged.rejections)
+        return Output(events, rejections, len(readings))
+
+    def _judge_one(self, record: FeedRecord, reading: Reading) -> Judgement:
+        misplaced = self._misplaced(record, reading)
+        if misplaced is not None:
+            return Judgement(self.engine.advance(record.at).events, (misplaced,))
+        return self.engine.observe(reading, at=record.at, feed=record.feed)
 
     def _misplaced(self, record: FeedRecord, reading: Reading) -> Rejection | None:
         if reading.status is not None and reading.status is not self._status:

@@ -98,10 +98,14 @@ class Judge(Protocol):
         """Return what it remembers before the first sample, with alerts open in some zones."""
         ...
 
+    def is_quiet(self, memory: Any, view: SiteView, instant: int) -> bool:
+        """Tell, while no alert is open, whether judging would find nothing and remember nothing."""
+        ...
+
     def judge(self, memory: Any, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site as of the instant; the memory is brought up to date.
 
-        Without a finding nothing is met. `is_open` says whether any alert of it is open.
+        `is_open` says whether any alert of it is open.
         """
         ...
 

@@ -39,11 +39,13 @@ class SilenceJudge:
     def new_memory(self, _zones: Sequence[str] = ()) -> None:
         """Return nothing: how long it has been silent is the engine's to know."""
 
+    def is_quiet(self, memory: None, view: SiteView, instant: int) -> bool:
+        """Tell whether the silence is shorter than the shortest that counts."""
+        return view.silence(self.series) < self.spans[0][1]
+
     def judge(self, memory: None, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge how long the silence has lasted at the instant."""
         silence = view.silence(self.series)
-        if not is_open and silence < self.spans[0][1]:
-            return ()
         rank = max((rank for rank, span in self.spans if silence >= span), default=0)
         is_back = rank == 0
         verdict = Verdict(instant, rank, instant - silence if rank else None, (is_back,) * 4, is_back)

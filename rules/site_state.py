@@ -25,6 +25,17 @@ class Standing:
     wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where the values of one metric of a site go, and what is plausible; made once, used by every reading."""
+
+    least: float
+    greatest: float
+    unit: str
+    is_flagged: bool  # Whether any rule takes more than valid values.
+    series: Series
+
+
 @dataclass(slots=True)
 class SiteState:
     """The state of one site under one plan."""
@@ -37,6 +48,7 @@ class SiteState:
     position: tuple[float, float] | None = None
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
+    shelves: dict[str, Shelf] = field(default_factory=dict)
 
     def silence(self, key: str) -> int:
         """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""

@@ -83,10 +83,18 @@ class ThresholdJudge:
         """Return a memory without any streak."""
         return Memory([Streak() for limit in self.limits for _ in limit.rungs], [0] * len(self.measures))
 
+    def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
+        """Tell whether no streak runs and no limit is surely met: by far the most common case."""
+        if memory.has_streak:
+            return False
+        for key, value_of, is_met, limit in self.lowest:
+            series = view.series.get(key)
+            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
+                return False
+        return True
+
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
-        if not is_open and not memory.has_streak and not self._meets_any(view, instant):
-            return ()
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
@@ -136,14 +144,6 @@ class ThresholdJudge:
         return [
             measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
         ]
-
-    def _meets_any(self, view: SiteView, instant: int) -> bool:
-        """Tell whether any limit is surely met. By far the most often none is, and nothing else need be known."""
-        for key, value_of, is_met, limit in self.lowest:
-            series = view.series.get(key)
-            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
-                return True
-        return False
 
     def _climb(self, memory: Memory, measured: Sequence[Measured], *, is_gated: bool) -> tuple[int, int | None]:
         """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met."""
