@@ -5,7 +5,7 @@ passed before anything is bound, so what goes wrong here is our own mistake.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from citybrain.instants import HOUR, MINUTE, parse_duration
 from citybrain.metrics import Shape
@@ -13,12 +13,14 @@ from citybrain.model import VALID_FLAG, Level, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
+from rules.calendar import calendar_of
 from rules.conditions import Comparison, Condition, Conditions
 from rules.derived import DERIVED, Derived
 from rules.geofence import Event, GeofenceJudge
 from rules.holding import Holding
 from rules.lifecycle import Timing
-from rules.measures import Measure, Step
+from rules.measures import Against, Measure, Step
+from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.shape import (
     ConditionEntry,
@@ -34,9 +36,10 @@ from rules.shape import (
     Value,
 )
 from rules.silence import ANY_METRIC, SilenceJudge
-from rules.threshold import Limit, Rung, ThresholdJudge
+from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
 DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadband [E].
+RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in a row [E].
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
 
@@ -66,7 +69,12 @@ def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
 
 
 def unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure's value; a slope is per hour."""
+    """Return the unit of a measure's value: a slope is per hour, a quotient is a ratio."""
+    return RATIO if entry.divided_by is not None else plain_unit_of(entry, registry)
+
+
+def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
+    """Return the unit of a measure before it is set against anything; a slope is per hour."""
     if entry.derived is not None:
         unit = DERIVED[entry.derived, entry.edition].unit
     else:
@@ -82,6 +90,8 @@ def number_in(quantity: Quantity, unit: str) -> float:
     """
     if quantity.unit == unit:
         return quantity.number
+    if unit == RATIO and quantity.unit == "%":
+        return quantity.number / 100
     if unit.endswith("/h") and quantity.unit == f"{unit.removesuffix('/h')}/min":
         return quantity.number * HOUR / MINUTE
     raise ValueError(f"the unit is {quantity.unit}, expected {unit}")
@@ -125,7 +135,24 @@ class ThresholdBinder:
             limits=limits,
             only_while=self._conditions(self._entry.only_while, site),
             clear_when=self._conditions(self._entry.clear_when, site),
+            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
+            tighten=self._tighten(site),
         )
+
+    def _tighten(self, site: Site) -> Tighten | None:
+        entry = self._entry.tighten
+        if entry is None:
+            return None
+        conditions = self._conditions(entry.conditions, site)
+        assert conditions is not None, "the shape wants at least one"
+        return Tighten(entry.times, conditions)
+
+    def _operand(self, entry: MeasureEntry, site: Site) -> float | None:
+        """Return the number that a measure is set against at the site; None where it is a measure or not known."""
+        operand, unit = entry.operand, plain_unit_of(entry, self._registry)
+        if operand is None or operand.measure is not None:
+            return None
+        return self.resolve(Value(quantity=operand.quantity, site=operand.site), unit, site)
 
     def _measure(self, entry: MeasureEntry, site: Site) -> Measure:
         metric = self._registry.metrics[inputs_of(entry)[0]]
@@ -142,12 +169,17 @@ class ThresholdBinder:
             period=max(site.period, covers),
             covers=covers,
             silent_for=self._registry.silent_for(site, inputs_of(entry)[0]),
+            against=_against(entry),
+            operand=self._operand(entry, site),
+            operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
             speaks_on_change=metric.shape is Shape.ON_CHANGE,
         )
 
     def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
         place = self._names.index(entry.measure)
         unit = self._units[entry.measure]
+        if measures[place].against is not None and not measures[place].has_operand:
+            return None  # The site lacks the attribute that the measure is set against.
         numbers = {
             level: number
             for level in Level
@@ -175,13 +207,19 @@ class ThresholdBinder:
             rank=level.rank,
             value=number,
             leave=number - deadband if entry.comparison.rises else number + deadband,
-            holding=_holding(self._entry, level, self._hold(entry, written), measure),
+            holding=self._holding(entry, level, measure),
             conditions=conditions,
         )
 
-    def _hold(self, entry: LimitEntry, written: LevelEntry) -> int | None:
-        given = (written.hold, entry.hold, self._entry.hold)
-        return next((hold for hold in given if hold is not None), None)
+    def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
+        """Return what a level asks for: its own words first, then the limit's, then the rule's."""
+        places: tuple[LevelEntry | LimitEntry | ThresholdRule, ...] = (entry.ladder[level], entry, self._entry)
+        hold = next((place.hold for place in places if place.hold is not None), None)
+        repeated = next((place.repeated for place in places if place.repeated is not None), None)
+        holding = _holding(self._entry, level, hold, measure)
+        if repeated is None:
+            return holding
+        return replace(holding, hold=hold or 0, samples=1, repeated=parse_repeated(repeated))
 
     def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
         if entry.deadband is not None:
@@ -247,6 +285,12 @@ def bind_geofence(entry: GeofenceRule, rule: Rule, site: Site, zones: Mapping[st
     return GeofenceJudge(rule, timing, Event(event), fitting, rungs, site.silent_for(None))
 
 
+def _against(entry: MeasureEntry) -> Against | None:
+    if entry.minus is not None:
+        return Against.MINUS
+    return Against.DIVIDED_BY if entry.divided_by is not None else None
+
+
 def _step(entry: MeasureEntry) -> tuple[Step, int]:
     if entry.over is not None:
         return Step.WINDOW, entry.over
@@ -260,9 +304,9 @@ def _step(entry: MeasureEntry) -> tuple[Step, int]:
 def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure) -> Holding:
     has_gaps = not measure.speaks_on_change
     if entry.urgent:
-        return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers, has_gaps)
+        return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers, has_gaps=has_gaps)
     samples = CONFIRMING_SAMPLES if level.rank >= Level.ORANGE.rank and has_gaps else 1
-    return Holding(hold or 0, samples, measure.period, measure.covers, has_gaps)
+    return Holding(hold or 0, samples, measure.period, measure.covers, has_gaps=has_gaps)
 
 
 def _moving_holding(entry: GeofenceRule, level: Level, hold: int, site: Site) -> Holding:

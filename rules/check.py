@@ -14,7 +14,7 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
-from rules.binding import inputs_of, number_in, silence_of, unit_of
+from rules.binding import inputs_of, number_in, plain_unit_of, silence_of, unit_of
 from rules.derived import DERIVED
 from rules.shape import (
     AnyRule,
@@ -106,14 +106,38 @@ class RuleCheck:
             else:
                 yield problem
         names = rule.all_measures()
+        for name, measure in names.items():
+            loc = (*self.loc, "measures", name) if rule.measures else (*self.loc, "measure")
+            if name in known and measure.operand is not None:
+                yield from self._operand(loc, name, measure, rule)
         for index, limit in enumerate(rule.all_limits()):
             loc = (*self.loc, "limits", index) if rule.limits else self.loc
             if limit.measure not in names:
                 yield self._unknown((*loc, "measure"), "R207", limit.measure, names)
             elif limit.measure in known:
                 yield from self._limit(loc, limit, names, known)
+        if rule.tighten is not None:
+            yield from self._conditions((*self.loc, "tighten", "while"), rule.tighten.conditions, names, known)
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
         yield from self._conditions((*self.loc, "clear_when"), rule.clear_when, names, known)
+
+    def _operand(self, loc: Loc, name: str, measure: MeasureEntry, rule: ThresholdRule) -> Iterator[Problem]:
+        """Check what a measure is set against: of its own unit, and not set against anything itself."""
+        operand, unit = measure.operand, plain_unit_of(measure, self.registry)
+        assert operand is not None, "the caller has looked"
+        place = (*loc, "minus" if measure.minus is not None else "divided_by")
+        if operand.measure is None:
+            yield from self._value(place, Value(quantity=operand.quantity, site=operand.site), unit)
+            return
+        others = rule.all_measures()
+        other = others.get(operand.measure)
+        if other is None:
+            yield self._unknown((*place, "measure"), "R207", operand.measure, others)
+        elif other.operand is not None or operand.measure == name:
+            yield self.document.problem(place, "R220", key=operand.measure)
+        elif self._measure(loc, other) is None and plain_unit_of(other, self.registry) != unit:
+            found = f"{operand.measure} ({plain_unit_of(other, self.registry)})"
+            yield self.document.problem(place, "R211", found=found, expected=unit)
 
     def _measure(self, loc: Loc, measure: MeasureEntry) -> Problem | None:
         if measure.metric is not None:

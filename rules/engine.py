@@ -49,7 +49,7 @@ NOTHING = Judgement()
 
 @dataclass(slots=True)
 class _When:
-    """The instant that is judged, and the time of the record that asks for it. (Frozen it would cost three times.)"""
+    """The instant that is judged, and the time of the record that asks for it. Frozen it would cost three times."""
 
     instant: int
     at: int

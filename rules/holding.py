@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from rules.repeated import Repeated
+
 # One sample may be missing; a longer gap says nothing about what happened in it.
 GAP_PERIODS_MAX = 2
 
@@ -16,6 +18,7 @@ class Holding:
     samples: int  # The evidence gate: this many samples in a row.
     period: int  # Between two samples, milliseconds.
     covers: int  # What the first sample stands for already, milliseconds.
+    repeated: Repeated | None = None  # Counted in place of `hold` and `samples`.
     has_gaps: bool = True  # False for what speaks only on change: its value holds until the next one.
 
     @property
@@ -45,6 +48,11 @@ class Streak:
         elif sample_at > self.last_at:
             self.samples += 1
             self.last_at = sample_at
+
+    @property
+    def is_at_work(self) -> bool:
+        """Tell whether a run is going on."""
+        return self.since is not None
 
     def is_enough(self, holding: Holding) -> bool:
         """Tell whether the run is long enough, in time and in samples."""

@@ -38,6 +38,13 @@ class Step(StrEnum):
     SLOPE = "slope"
 
 
+class Against(StrEnum):
+    """How a measure is set against its operand."""
+
+    MINUS = "minus"
+    DIVIDED_BY = "divided_by"
+
+
 class Bound(StrEnum):
     """What a value from too few samples still says about the true one."""
 
@@ -61,7 +68,15 @@ class Measure:
     covers: int  # What one sample stands for, milliseconds; 0 for a value of the moment.
     silent_for: int | None  # A value older than this is unknown; None: it holds until the next.
     grows: bool = False  # A sum of what is never negative: more data can only raise it.
+    against: Against | None = None
+    operand: float | None = None  # A number of the site, where it is one; None: nobody knows it here.
+    operand_place: int | None = None  # The place of another measure of the rule, where it is one.
     speaks_on_change: bool = False  # One sample is as good as two: the second would say the same.
+
+    @property
+    def has_operand(self) -> bool:
+        """Tell whether what it is set against is known at the site, or is another measure."""
+        return self.operand is not None or self.operand_place is not None
 
     @property
     def reach(self) -> int:
@@ -80,6 +95,24 @@ class Measured(NamedTuple):
 UNKNOWN = Measured(None, Bound.NOTHING, 0)
 
 
+def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> Measured:
+    """Return a measure's value minus its operand, or divided by it. What is unknown, or a divisor of 0, is unknown."""
+    if spec.against is None or found.value is None:
+        return found
+    operand, bound, newest_at = spec.operand, found.bound, found.newest_at
+    if spec.operand_place is not None:
+        other = others[spec.operand_place]
+        operand, newest_at = other.value, max(newest_at, other.newest_at)
+        if other.bound is not Bound.EXACT:
+            bound = Bound.NOTHING
+    if operand is None or (spec.against is Against.DIVIDED_BY and operand == 0):
+        return Measured(None, Bound.NOTHING, newest_at)
+    if spec.against is Against.MINUS:
+        return Measured(found.value - operand, bound, newest_at)
+    # A negative divisor turns a bound round; attributes and amounts are not negative, so nothing is claimed then.
+    return Measured(found.value / operand, bound if operand > 0 else Bound.NOTHING, newest_at)
+
+
 Quick = Callable[[Series, int], float | None]
 
 
@@ -96,6 +129,16 @@ def quick_value(spec: Measure, *, rises: bool) -> Quick:
         found = measure(spec, series, instant)
         return found.value if found.bound in deciding else None
 
+    if spec.against is not None:
+        # Set against another measure it needs the others; against a number, only that number.
+        if spec.operand_place is not None:
+            return lambda _series, _instant: math.inf if rises else -math.inf
+
+        def against(series: Series, instant: int) -> float | None:
+            found = set_against(spec, measure(spec, series, instant), ())
+            return found.value if found.bound in deciding else None
+
+        return against
     if spec.step is Step.NEWEST:
 
         def newest(series: Series, instant: int) -> float | None:

@@ -13,8 +13,10 @@ from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
 from citybrain.sites import SiteId
 from citybrain.units import parse_quantity
+from rules.calendar import ActiveEntry
 from rules.conditions import Comparison
 from rules.measures import Take
+from rules.repeated import parse_repeated
 
 RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
@@ -67,6 +69,14 @@ class Compared(Entry):
         return self
 
 
+def _checked_repeated(text: str) -> str:
+    parse_repeated(text)
+    return text
+
+
+RepeatedText = Annotated[str, AfterValidator(_checked_repeated), Field(examples=["3 of 7 nights"])]
+
+
 class ConditionEntry(Compared):
     """One measure against one value."""
 
@@ -91,6 +101,7 @@ class LevelEntry(Entry):
 
     value: AnyValue
     hold: Duration | None = Field(None, alias="for")
+    repeated: RepeatedText | None = None
     conditions: Annotated[tuple[ConditionEntry, ...], Field(alias="and")] = ()
 
 
@@ -99,11 +110,35 @@ def _as_level_entry(written: Any) -> Any:
     return written if is_entry else {"value": written}
 
 
+class TightenEntry(Entry):
+    """All limits times a factor while conditions hold, as wet ground makes every rain limit smaller."""
+
+    times: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    conditions: Annotated[tuple[ConditionEntry, ...], Field(alias="while", min_length=1)]
+
+
 Ladder = dict[Level, Annotated[LevelEntry, BeforeValidator(_as_level_entry)]]
 
 
+class Operand(Entry):
+    """What a measure is set against: a quantity, an attribute of the site, or another measure of the rule."""
+
+    quantity: QuantityText | None = None
+    site: Name | None = None
+    measure: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Operand":
+        if sum(part is not None for part in (self.quantity, self.site, self.measure)) != 1:
+            raise ValueError("expected exactly one of a quantity, `site: attribute` and `measure: name`")
+        return self
+
+
+AnyOperand = Annotated[Operand, BeforeValidator(_as_value)]
+
+
 class MeasureEntry(Entry):
-    """A number with a name: a metric or derived value, then a window or a difference."""
+    """A number with a name: a metric or derived value, then a window or a difference, then set against an operand."""
 
     metric: Name | None = None
     derived: Name | None = None
@@ -112,6 +147,13 @@ class MeasureEntry(Entry):
     take: Take | None = None
     change_over: Duration | None = None
     slope_over: Duration | None = None
+    minus: AnyOperand | None = None
+    divided_by: AnyOperand | None = None
+
+    @property
+    def operand(self) -> Operand | None:
+        """Return what it is set against, if anything."""
+        return self.minus or self.divided_by
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "MeasureEntry":
@@ -123,6 +165,8 @@ class MeasureEntry(Entry):
             raise ValueError("`edition` names a standard's edition, which only `derived` values have")
         if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:
             raise ValueError("expected at most one of `over`, `change_over` and `slope_over`")
+        if self.minus is not None and self.divided_by is not None:
+            raise ValueError("expected at most one of `minus` and `divided_by`")
         return self
 
 
@@ -135,6 +179,7 @@ class LimitEntry(Compared):
     at_most: Ladder | None = None
     below: Ladder | None = None
     hold: Duration | None = Field(None, alias="for")
+    repeated: RepeatedText | None = None
     clear: AnyValue | None = None
     deadband: QuantityText | None = None
 
@@ -235,9 +280,12 @@ class ThresholdRule(RuleEntry):
     at_most: Ladder | None = None
     below: Ladder | None = None
     hold: Duration | None = Field(None, alias="for")
+    repeated: RepeatedText | None = None
     clear: AnyValue | None = None
     deadband: QuantityText | None = None
+    active: ActiveEntry | None = None
     only_while: ConditionsEntry = ()
+    tighten: TightenEntry | None = None
     clear_when: ConditionsEntry = ()
     accept_flags: tuple[Literal["N", "T"], ...] = ("N",)
 

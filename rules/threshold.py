@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
+from rules.calendar import Calendar
 from rules.conditions import Comparison, Conditions, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value
+from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value, set_against
+from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
 
@@ -35,11 +37,19 @@ class Limit:
     clear: float  # Strictly on the good side of this the limit is clear.
 
 
+@dataclass(frozen=True, slots=True)
+class Tighten:
+    """All limits times a factor while conditions hold."""
+
+    times: float
+    conditions: Conditions
+
+
 @dataclass(slots=True)
 class Memory:
     """What is remembered of one site: the streak of every rung, and the newest sample of every measure."""
 
-    streaks: list[Streak]
+    streaks: list[Streak | Tally]
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
     has_streak: bool = False  # Whether any of them runs.
 
@@ -55,9 +65,12 @@ class ThresholdJudge:
     limits: tuple[Limit, ...]
     only_while: Conditions | None
     clear_when: Conditions | None
+    active: Calendar | None = None
+    tighten: Tighten | None = None
     series_keys: tuple[str, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False)
     has_wakes: bool = field(init=False)
+    has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
         init=False, compare=False, repr=False
@@ -72,16 +85,30 @@ class ThresholdJudge:
         object.__setattr__(self, "silent_after", silences)
         # What does not meet the lowest rung meets none: levels ask for more as they rise.
         tests = tuple(
-            (spec.series, quick_value(spec, rises=limit.comparison.rises), meets(limit.comparison), rung.value)
+            (
+                spec.series,
+                quick_value(spec, rises=limit.comparison.rises),
+                meets(limit.comparison),
+                self._easiest(limit, rung),
+            )
             for limit in self.limits
             for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
         )
         object.__setattr__(self, "lowest", tests)
+        object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
-        return Memory([Streak() for limit in self.limits for _ in limit.rungs], [0] * len(self.measures))
+        streaks: list[Streak | Tally] = [
+            Streak() if rung.holding.repeated is None else Tally() for limit in self.limits for rung in limit.rungs
+        ]
+        return Memory(streaks, [0] * len(self.measures))
+
+    def _easiest(self, limit: Limit, rung: Rung) -> float:
+        """Return the value of a rung where it is met most easily, tightened or not."""
+        values = (rung.value, rung.value * (self.tighten.times if self.tighten is not None else 1.0))
+        return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case."""
@@ -98,11 +125,13 @@ class ThresholdJudge:
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
-        rank, since = self._climb(memory, measured, is_gated=is_gated)
+        is_armed = self.active is None or self.active.is_active(instant)
+        scale = self._scale(measured)
+        rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
-            sides, is_clear = self._good_side(measured), self._is_clear(measured)
+            sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
         wake_in = self._wake_in(memory, instant)
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
@@ -111,7 +140,8 @@ class ThresholdJudge:
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(view, instant)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
-        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, is_gated=False)]
+        scale = self._scale(measured)
+        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
         return Evidence(
@@ -120,7 +150,7 @@ class ThresholdJudge:
             value=None if found.value is None else round(found.value, 6),
             unit=spec.unit,
             comparison=limit.comparison.value,
-            limit=round(rung.value, 6),
+            limit=round(rung.value * scale, 6),
             window=spec.span or None,
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
@@ -136,29 +166,49 @@ class ThresholdJudge:
         for streak, dumped in zip(memory.streaks, data[0], strict=True):
             streak.load(dumped)
         memory.newest_at = list(data[1])
-        memory.has_streak = any(streak.since is not None for streak in memory.streaks)
+        memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
     def _measure(self, view: SiteView, instant: int) -> list[Measured]:
         found = view.series
-        return [
+        plain = [
             measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
         ]
+        if not self.has_operands:
+            return plain
+        return [set_against(spec, value, plain) for spec, value in zip(self.measures, plain, strict=True)]
 
-    def _climb(self, memory: Memory, measured: Sequence[Measured], *, is_gated: bool) -> tuple[int, int | None]:
-        """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met."""
+    def _scale(self, measured: Sequence[Measured]) -> float:
+        """Return what the limits are multiplied by now. What is unknown tightens nothing."""
+        is_tight = self.tighten is not None and self.tighten.conditions.test(measured) is True
+        return self.tighten.times if self.tighten is not None and is_tight else 1.0
+
+    def _climb(
+        self, memory: Memory, measured: Sequence[Measured], scale: float, *, is_gated: bool, is_armed: bool
+    ) -> tuple[int, int | None]:
+        """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met.
+
+        Out of its calendar a rule raises nothing; what is counted by days or nights waits for the next one.
+        """
         rank, since = 0, None
         streaks = iter(memory.streaks)
         for limit in self.limits:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                streak.note(_is_met(limit, rung, measured, is_gated=is_gated), found.newest_at, rung.holding)
+                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, scale)
+                if isinstance(streak, Tally):
+                    assert rung.holding.repeated is not None, "a tally counts what is repeated"
+                    if is_armed:
+                        streak.note(is_met, found.newest_at, rung.holding.repeated)
+                    is_enough = streak.is_enough(rung.holding.repeated)
+                else:
+                    streak.note(is_met, found.newest_at, rung.holding)
+                    is_enough = streak.is_enough(rung.holding)
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
-                    if streak.is_enough(rung.holding):
-                        rank = max(rank, rung.rank)
-        memory.has_streak = since is not None
+                    rank = max(rank, rung.rank) if is_enough else rank
+        memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
 
     def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
@@ -185,12 +235,12 @@ class ThresholdJudge:
         ]
         return min((wait for wait in waits if wait > 0), default=None)
 
-    def _good_side(self, measured: Sequence[Measured]) -> Sides:
+    def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
         for rank in (4, 3, 2, 1):
             answers = [
-                compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave)
+                compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave * scale)
                 for limit in self.limits
                 for rung in limit.rungs
                 if rung.rank == rank
@@ -212,10 +262,8 @@ def _strictly_good(comparison: Comparison) -> Comparison:
     return Comparison.BELOW if comparison.rises else Comparison.ABOVE
 
 
-def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], *, is_gated: bool) -> bool | None:
-    is_met = compare(measured[limit.measure], limit.comparison, rung.value)
-    if is_met and is_gated:
-        return False
+def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+    is_met = compare(measured[limit.measure], limit.comparison, rung.value * scale)
     if is_met and rung.conditions is not None:
         return rung.conditions.test(measured)
     return is_met
