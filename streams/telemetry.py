@@ -4,7 +4,7 @@ import logging
 import platform
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
 from citybrain import __version__
@@ -13,6 +13,8 @@ from citybrain.model import Feed
 from rules.intake import Output
 
 logger = logging.getLogger(__name__)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # When a counter was made says nothing that its resets do not.
 
 
 class Telemetry:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -75,9 +76,24 @@ class SiteWorker:
     def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raises MissingError if the topics are not there."""
         self._require_topics()
-        # Faust's own words are of no use to an operator below a warning.
-        worker = faust.Worker(self.app, loglevel="WARNING", redirect_stdouts=False, quiet=True, override_logging=False)
-        worker.execute_from_commandline()
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        """Start the application and stop it in good order; what it crashed of ends this process."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self.app.start()
+        stopped = asyncio.create_task(self.app.wait_until_stopped())
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if self.app.crash_reason is not None:
+            logger.critical("the application crashed", exc_info=self.app.crash_reason)
+            os._exit(FAILED)
+        await self.app.stop()
+        for task in (stopped, asked):
+            task.cancel()
 
     # The log, as the site stage sees it
 

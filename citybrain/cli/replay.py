@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from citybrain.alerts import EVENTS, State
+from citybrain.alerts import EVENTS
 from citybrain.cli.console import AsJson, Lang, alert_line, err, out, print_json, progress
 from citybrain.cli.publishing import Speed, publish_paced
 from citybrain.cli.shared import BrokerOption, CatalogOption, language_of, rules_in_force
@@ -38,17 +38,19 @@ def replay(
 
 def _judge(trace: Trace, catalog: Path | None, language: Language, *, as_json: bool) -> None:
     rules = rules_in_force(catalog)
-    readings, rejected, raised = 0, Counter[str](), Counter[Level]()
+    readings, rejected = 0, Counter[str]()
+    highest: dict[str, Level] = {}
     for output in replay_offline(progress(trace, say(language, "cli.replaying")), rules):
         readings += output.readings
         rejected.update(rejection.reason.value for rejection in output.rejections)
         for event in output.events:
-            if event.previous_level is None and event.state is not State.CLEARED:
-                raised[event.level] += 1
+            known = highest.setdefault(event.identifier, event.level)
+            highest[event.identifier] = max(known, event.level, key=lambda level: level.rank)
             if as_json:
                 print_json(EVENTS.dump_python(event, mode="json", by_alias=True))
             else:
                 out.print(alert_line(event, language))
+    raised = Counter(highest.values())
     levels = "  ".join(f"{say(language, f'badge.{level.value}')} {raised[level]}" for level in reversed(Level))
     err.print(say(language, "cli.replayed", readings=readings, levels=levels, rejected=sum(rejected.values())))
     if rejected:
