@@ -5,7 +5,7 @@ passed before anything is bound, so what goes wrong here is our own mistake.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from citybrain.instants import HOUR, MINUTE, parse_duration
 from citybrain.metrics import Shape
@@ -15,7 +15,7 @@ from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.calendar import calendar_of
 from rules.conditions import Comparison, Condition, Conditions
-from rules.derived import DERIVED, Derived
+from rules.derived import DERIVED
 from rules.geofence import Event, GeofenceJudge
 from rules.holding import Holding
 from rules.lifecycle import Timing
@@ -42,14 +42,6 @@ DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadban
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in a row [E].
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
-
-
-@dataclass(frozen=True, slots=True)
-class DerivedSeries:
-    """A series of the site that is computed from others."""
-
-    key: str
-    derived: Derived
 
 
 def series_key(entry: MeasureEntry, accepted: Sequence[str]) -> str:

@@ -1,17 +1,34 @@
-"""Values computed from several metrics of a site, each by the standard it names.
+"""Values that rules may name as `derived`: each from metrics of one site, by the standard and edition it names.
 
-The edition of a standard is a parameter of the rule: what was right in 2019 is not what is right now.
+The edition of a standard is a parameter of the rule: what was right in 2019 is not what is right now. The indices
+themselves stand in `rules.indices`; here is which metrics they take, and how they are called.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from citybrain.instants import DAY, HOUR
 from citybrain.model import Words
 from citybrain.sites import Attribute
 from citybrain.units import Quantity
+from rules.indices import parking
+from rules.indices.air import AirQuality, Edition, aqi_1h
+from rules.indices.air_hours import aqi_1h_of_hours, aqi_24h_of_hours
+from rules.indices.limits import Share, grade_1_share, permit_share
+from rules.indices.water import WaterBody, water_class
+from rules.indices.weather import heat_index
 
 Inputs = Mapping[str, float]
+Attributes = Mapping[str, Attribute]
+Hours = Sequence[tuple[int, float]]  # (hours ago, value)
+
+_GASES_AND_PARTICLES = ("so2_1h", "no2_1h", "co_1h", "o3_1h", "pm10_1h", "pm25_1h")
+_WATER_ITEMS = ("ph", "dissolved_oxygen", "cod_mn", "nh3_n", "tp")
+_DISCHARGES = (
+    *("discharge_cod", "discharge_nh3_n", "discharge_tn", "discharge_tp"),
+    *("stack_so2", "stack_nox", "stack_dust", "stack_nmhc"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,88 +36,105 @@ class Derived:
     """A derived value: what it is computed from and how.
 
     `compute` takes the known inputs as of one instant and the site's attributes, and returns None where it cannot
-    say. With `same_instant` only inputs of that very instant count, as the hourly means of one hour do.
+    say. With `same_instant` only inputs of that very instant count, as the hourly means of one hour do. With a
+    `history` it takes, for every input, the values of so many milliseconds as (hours ago, value).
     """
 
     words: Words
     unit: str
     inputs: tuple[str, ...]
-    same_instant: bool
-    compute: Callable[[Inputs, Mapping[str, Attribute]], float | None]
+    compute: Callable[[Any, Attributes], float | None]
+    same_instant: bool = False
+    history: int = 0
 
 
-def occupancy(inputs: Inputs, attributes: Mapping[str, Attribute]) -> float | None:
-    """Return the occupied share of the usable places in percent, rounded to whole percent, or None.
+def history_inputs(instants: Sequence[int], values: Sequence[float], instant: int) -> Hours:
+    """Return samples as (hours ago, value), the newest of each hour, oldest first."""
+    by_hour = {round((instant - at) / HOUR): value for at, value in zip(instants, values, strict=True)}
+    return sorted(by_hour.items(), reverse=True)
 
-    Usable is the capacity less what is out of service. Counts drift, so the share may pass 100; it is cut there.
-    """
+
+def _occupancy(inputs: Inputs, attributes: Attributes) -> float | None:
     capacity = attributes.get("capacity")
-    occupied = inputs.get("occupied")
-    if occupied is None or not isinstance(capacity, Quantity):
+    if "occupied" not in inputs or not isinstance(capacity, Quantity):
         return None
-    usable = capacity.number - inputs.get("out_of_service", 0.0)
-    return min(100.0, float(_half_up(100 * occupied / usable))) if usable > 0 else None
+    share = parking.occupancy(inputs["occupied"], capacity.number, inputs.get("out_of_service", 0.0))
+    return None if share is None else float(share)
 
 
-# Concentrations at IAQI 0, 50, 100, 150, 200, 300, 400, 500; µg/m³, CO mg/m³. For the real-time report of the 2026
-# edition the hourly means of PM stand on the daily column.
-# Source: HJ 633-2026 table 1 [V].
-_IAQI = (0, 50, 100, 150, 200, 300, 400, 500)
-_BREAKPOINTS_2026: dict[str, tuple[float, ...]] = {
-    "so2_1h": (0, 150, 500, 650, 800),
-    "no2_1h": (0, 100, 200, 700, 1200, 2340, 3090, 3840),
-    "co_1h": (0, 5, 10, 35, 60, 90, 120, 150),
-    "o3_1h": (0, 160, 200, 300, 400, 800, 1000, 1200),
-    "pm10_1h": (0, 50, 120, 250, 350, 420, 500, 600),
-    "pm25_1h": (0, 35, 60, 115, 150, 250, 350, 500),
-}
+def _index_of(quality: AirQuality | None) -> float | None:
+    return None if quality is None else float(quality.index)
 
 
-def individual_index_2026(pollutant: str, concentration: float) -> int:
-    """Return the IAQI of an hourly mean (µg/m³, CO mg/m³), rounded up and at most 500; SO₂ at most 200.
-
-    Concentrations are rounded first: whole µg/m³, CO to one decimal. Source: HJ 633-2026 [V].
-    Raises KeyError for a pollutant that the index does not know.
-    """
-    points = _BREAKPOINTS_2026[pollutant]
-    concentration = _half_up(concentration * 10) / 10 if pollutant == "co_1h" else float(_half_up(concentration))
-    if concentration >= points[-1]:
-        return _IAQI[len(points) - 1]
-    upper = next(place for place, point in enumerate(points) if concentration < point)
-    low, high = points[upper - 1], points[upper]
-    rise = (_IAQI[upper] - _IAQI[upper - 1]) / (high - low)
-    # The product is exact to about 1e-13; without the rounding 50.00000000000001 would become 51.
-    return math.ceil(round(rise * (concentration - low) + _IAQI[upper - 1], 9))
+def _ratio_of(share: Share | None) -> float | None:
+    return None if share is None else share.ratio
 
 
-def air_quality_index_2026(inputs: Inputs, _attributes: Mapping[str, Attribute]) -> float | None:
-    """Return the real-time AQI of one hour: the greatest IAQI, at least 1.
+def _water_class(inputs: Inputs, attributes: Attributes) -> float | None:
+    """Return the class 1 to 6. A site that does not say otherwise lies at a river."""
+    is_lake = attributes.get("water_body") == ("lake",)
+    found = water_class(inputs, WaterBody.LAKE if is_lake else WaterBody.RIVER)
+    return None if found is None else float(found.number)
 
-    With a pollutant missing, the rest decide only when they pass 100; below that nobody can say.
-    Source: HJ 633-2026 [V].
-    """
-    if not inputs:
+
+def _heat_index(inputs: Inputs, _attributes: Attributes) -> float | None:
+    if len(inputs) < 2:
         return None
-    index = max(individual_index_2026(pollutant, concentration) for pollutant, concentration in inputs.items())
-    if len(inputs) < len(_BREAKPOINTS_2026) and index <= 100:
-        return None
-    return float(max(index, 1))
+    return heat_index(inputs["air_temperature"], inputs["humidity"])
 
 
-def _half_up(number: float) -> int:
-    return math.floor(number + 0.5)
-
+_AQI_NOW = Words("空气质量指数(实时)", "Air quality index (real-time)")
+_AQI_DAY = Words("空气质量指数(24小时)", "Air quality index (24 h)")
+_SHARE = Words("占限值的比例", "Share of the limit")
+_NEW, _OLD = Edition.HJ633_2026, Edition.HJ633_2012
 
 # (name, edition) -> how it is computed. The edition is None where no standard has several.
 DERIVED: Mapping[tuple[str, str | None], Derived] = {
-    ("occupancy", None): Derived(
-        Words("占用率", "Occupancy"), "%", ("occupied", "out_of_service"), same_instant=False, compute=occupancy
-    ),
-    ("aqi_1h", "hj633-2026"): Derived(
-        Words("空气质量指数(实时)", "Air quality index (real-time)"),
+    ("occupancy", None): Derived(Words("占用率", "Occupancy"), "%", ("occupied", "out_of_service"), _occupancy),
+    ("heat_index", None): Derived(Words("热指数", "Heat index"), "℃", ("air_temperature", "humidity"), _heat_index),
+    ("aqi_1h", _NEW.value): Derived(
+        _AQI_NOW,
         "index",
-        tuple(_BREAKPOINTS_2026),
+        _GASES_AND_PARTICLES,
+        lambda inputs, _: _index_of(aqi_1h(inputs, _NEW)),
         same_instant=True,
-        compute=air_quality_index_2026,
+    ),
+    ("aqi_1h", _OLD.value): Derived(
+        _AQI_NOW,
+        "index",
+        _GASES_AND_PARTICLES,
+        lambda hours, _: _index_of(aqi_1h_of_hours(hours, _OLD)),
+        history=DAY,
+    ),
+    ("aqi_24h", _NEW.value): Derived(
+        _AQI_DAY,
+        "index",
+        _GASES_AND_PARTICLES,
+        lambda hours, _: _index_of(aqi_24h_of_hours(hours, _NEW)),
+        history=DAY,
+    ),
+    ("aqi_24h", _OLD.value): Derived(
+        _AQI_DAY,
+        "index",
+        _GASES_AND_PARTICLES,
+        lambda hours, _: _index_of(aqi_24h_of_hours(hours, _OLD)),
+        history=DAY,
+    ),
+    ("water_class", "gb3838-2002"): Derived(
+        Words("水质类别", "Water class"), "class", _WATER_ITEMS, _water_class, same_instant=True
+    ),
+    ("worst_share_of_limit", "permit"): Derived(
+        _SHARE,
+        "x",
+        _DISCHARGES,
+        lambda inputs, attributes: _ratio_of(permit_share(inputs, attributes)),
+        same_instant=True,
+    ),
+    ("worst_share_of_limit", "gb3095-2026-grade1"): Derived(
+        _SHARE,
+        "x",
+        _GASES_AND_PARTICLES,
+        lambda inputs, _: _ratio_of(grade_1_share(inputs)),
+        same_instant=True,
     ),
 }

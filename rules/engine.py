@@ -19,8 +19,8 @@ from citybrain.errors import SnapshotError
 from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
 from citybrain.sites import Site
-from rules.binding import DerivedSeries
 from rules.deadlines import LogClock, Silence
+from rules.derived_series import DerivedSeries
 from rules.explain import compose, ended, identity, subject_of
 from rules.geofence import POSITION
 from rules.lifecycle import Alert, advance
@@ -332,8 +332,7 @@ class Engine:
                 self._derive_at(state, intake, derived, _When(instant, when.at))
 
     def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: _When) -> None:
-        inputs = self._inputs(state, derived, when.instant)
-        value = derived.derived.compute(inputs, state.plan.site.attributes)
+        value = derived.value_at(state.series, when.instant, state.plan.site, self._registry)
         if value is None:
             # A revision may take away what was known.
             if derived.key in state.series and state.series[derived.key].remove(when.instant):
@@ -344,20 +343,6 @@ class Engine:
             intake.touched.append(derived.key)
         if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
             self._hear(state, derived.key, when)
-
-    def _inputs(self, state: SiteState, derived: DerivedSeries, instant: int) -> dict[str, float]:
-        inputs: dict[str, float] = {}
-        for metric in derived.derived.inputs:
-            series = state.series.get(metric)
-            place = series.place_at(instant) if series is not None else None
-            if series is None or place is None:
-                continue
-            age = instant - series.instants[place]
-            silent_for = self._registry.silent_for(state.plan.site, metric)
-            is_known = age == 0 if derived.derived.same_instant else silent_for is None or age <= silent_for
-            if is_known:
-                inputs[metric] = series.values[place]
-        return inputs
 
     def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: _When) -> None:
         if state.position_at is not None and when.instant <= state.position_at:

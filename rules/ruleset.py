@@ -13,9 +13,10 @@ from citybrain.geometry import AreaIndex
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
-from rules.binding import DerivedSeries, ThresholdBinder, bind_geofence, bind_silence, series_key
+from rules.binding import ThresholdBinder, bind_geofence, bind_silence, series_key
 from rules.check import RuleCheck
 from rules.derived import DERIVED
+from rules.derived_series import DerivedSeries
 from rules.rule import Judge, Rule
 from rules.shape import AnyRule, NoDataRule, RuleEntry, RuleFile, ThresholdRule, Where
 from rules.silence import SilenceJudge
@@ -144,7 +145,7 @@ class RuleSet:
                     key = series_key(entry, checked.accept_flags)
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
                     for metric in found[key].derived.inputs:
-                        reach[metric] = max(reach.get(metric, 0), reach[key])
+                        reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:

@@ -1,90 +1,17 @@
-import math
-
 import pytest
 
 from citybrain.sites import Attribute
 from citybrain.units import Quantity
-from rules.derived import DERIVED, air_quality_index_2026, individual_index_2026, occupancy
+from rules.derived import DERIVED, history_inputs
 
-# HJ 633-2026 table 1: the concentration at each IAQI; µg/m³, CO mg/m³.
-TABLE = {
-    "so2_1h": {0: 0, 50: 150, 100: 500, 150: 650, 200: 800},
-    "no2_1h": {0: 0, 50: 100, 100: 200, 150: 700, 200: 1200, 300: 2340, 400: 3090, 500: 3840},
-    "co_1h": {0: 0, 50: 5, 100: 10, 150: 35, 200: 60, 300: 90, 400: 120, 500: 150},
-    "o3_1h": {0: 0, 50: 160, 100: 200, 150: 300, 200: 400, 300: 800, 400: 1000, 500: 1200},
-    "pm10_1h": {0: 0, 50: 50, 100: 120, 150: 250, 200: 350, 300: 420, 400: 500, 500: 600},
-    "pm25_1h": {0: 0, 50: 35, 100: 60, 150: 115, 200: 150, 300: 250, 400: 350, 500: 500},
-}
-POINTS = [(pollutant, index, at) for pollutant, points in TABLE.items() for index, at in points.items()]
-STEP = {pollutant: 0.1 if pollutant == "co_1h" else 1.0 for pollutant in TABLE}
-CLEAN = dict.fromkeys(TABLE, 0.0)
+POLLUTANTS = ("so2_1h", "no2_1h", "co_1h", "o3_1h", "pm10_1h", "pm25_1h")
+CLEAN = dict.fromkeys(POLLUTANTS, 0.0)
 NO_ATTRIBUTES: dict[str, Attribute] = {}
+occupancy = DERIVED["occupancy", None].compute
 
 
-@pytest.mark.parametrize(("pollutant", "index", "at"), POINTS)
-def test_the_index_is_exact_at_every_breakpoint(pollutant, index, at):
-    assert individual_index_2026(pollutant, float(at)) == index
-
-
-@pytest.mark.parametrize(("pollutant", "index", "at"), [point for point in POINTS if point[1]])
-def test_one_step_beside_a_breakpoint_the_index_is_rounded_up(pollutant, index, at):
-    points = TABLE[pollutant]
-    indices = sorted(points)
-    low = indices[indices.index(index) - 1]
-    rise = (index - low) / (points[index] - points[low])
-    below = individual_index_2026(pollutant, at - STEP[pollutant])
-    assert below == math.ceil(round(index - rise * STEP[pollutant], 6))
-    above = individual_index_2026(pollutant, at + STEP[pollutant])
-    if index == indices[-1]:
-        assert above == index, "the highest is the cap"
-    else:
-        high = indices[indices.index(index) + 1]
-        rise = (high - index) / (points[high] - points[index])
-        assert above == math.ceil(round(index + rise * STEP[pollutant], 6))
-
-
-@pytest.mark.parametrize(
-    ("pollutant", "concentration", "expected"),
-    [
-        ("pm25_1h", 35.4, 50),
-        ("pm25_1h", 35.5, 52),  # 36 µg/m³: 50 + 2.
-        ("pm25_1h", 0.4, 0),
-        ("pm25_1h", 0.5, 2),  # 1 µg/m³: 1.43, rounded up.
-        ("co_1h", 4.94, 49),
-        ("co_1h", 5.04, 50),
-        ("co_1h", 5.05, 51),
-        ("co_1h", 10.05, 101),
-        ("o3_1h", 200.5, 101),
-    ],
-)
-def test_a_concentration_is_rounded_before_the_index(pollutant, concentration, expected):
-    assert individual_index_2026(pollutant, concentration) == expected
-
-
-def test_half_a_tenth_of_carbon_monoxide_is_rounded_up():
-    # Written as text, `x.x5` is half way between two tenths; the next tenth counts, whatever its binary neighbour.
-    for tenths in range(1500):
-        half, next_tenth = float(f"{tenths // 10}.{tenths % 10}5"), (tenths + 1) / 10
-        assert individual_index_2026("co_1h", half) == individual_index_2026("co_1h", next_tenth), half
-
-
-@pytest.mark.parametrize(
-    ("pollutant", "concentration", "cap"), [("so2_1h", 3000, 200), ("pm25_1h", 1000, 500), ("co_1h", 200, 500)]
-)
-def test_the_index_is_capped(pollutant, concentration, cap):
-    assert individual_index_2026(pollutant, float(concentration)) == cap
-
-
-def test_an_unknown_pollutant_is_a_key_error():
-    with pytest.raises(KeyError):
-        individual_index_2026("lead_1h", 1.0)
-
-
-def test_the_index_never_falls_when_the_air_gets_worse():
-    for pollutant, points in TABLE.items():
-        top = points[max(points)]
-        indices = [individual_index_2026(pollutant, top * number / 500) for number in range(520)]
-        assert indices == sorted(indices)
+def air_quality_index_2026(inputs, attributes):
+    return DERIVED["aqi_1h", "hj633-2026"].compute(inputs, attributes)
 
 
 @pytest.mark.parametrize(
@@ -133,3 +60,64 @@ def test_every_derived_value_has_words_a_unit_and_inputs():
         assert derived.words.zh, name
         assert derived.words.en, name
         assert derived.inputs, name
+
+
+HOUR = 3_600_000
+DIRTY_DAY = {name: [(hours_ago, 100.0 if name == "pm25_1h" else 1.0) for hours_ago in range(24)] for name in POLLUTANTS}
+
+
+def test_a_history_is_told_in_hours_ago_the_newest_of_each():
+    instants = [0, HOUR, HOUR + 1000, 3 * HOUR]
+    assert history_inputs(instants, [1.0, 2.0, 3.0, 4.0], 3 * HOUR) == [(3, 1.0), (2, 3.0), (0, 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "edition", "expected"),
+    [
+        # PM2.5 of 100 µg/m³ for a day: 100 + 50 * 40 / 55 in 2026, 100 + 50 * 25 / 40 in 2012; rounded up.
+        ("aqi_24h", "hj633-2026", 137),
+        ("aqi_24h", "hj633-2012", 132),
+        ("aqi_1h", "hj633-2012", 132),
+    ],
+)
+def test_an_index_of_a_day_follows_its_edition(name, edition, expected):
+    assert DERIVED[name, edition].compute(DIRTY_DAY, NO_ATTRIBUTES) == expected
+
+
+def test_an_index_of_a_day_needs_its_hours():
+    short = {name: hours[:10] for name, hours in DIRTY_DAY.items()}
+    assert DERIVED["aqi_24h", "hj633-2026"].compute(short, NO_ATTRIBUTES) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"), [({}, 3), ({"water_body": ("river",)}, 3), ({"water_body": ("lake",)}, 5)]
+)
+def test_the_water_class_depends_on_the_water_body(attributes, expected):
+    # TP 0.15 mg/L is class Ⅲ in a river and class Ⅴ in a lake.
+    assert DERIVED["water_class", "gb3838-2002"].compute({"ph": 7.0, "tp": 0.15}, attributes) == expected
+
+
+def test_the_share_of_a_permit_is_that_of_the_worst_item():
+    permit = {"permit_discharge_cod": Quantity(40, "mg/L"), "permit_discharge_tp": Quantity(0.3, "mg/L")}
+    compute = DERIVED["worst_share_of_limit", "permit"].compute
+    assert compute({"discharge_cod": 20.0, "discharge_tp": 0.45}, permit) == pytest.approx(1.5)
+    assert compute({"discharge_cod": 20.0}, NO_ATTRIBUTES) is None
+
+
+def test_the_heat_index_needs_both_its_inputs():
+    compute = DERIVED["heat_index", None].compute
+    assert compute({"air_temperature": 35.0}, NO_ATTRIBUTES) is None
+    assert compute({"air_temperature": 35.0, "humidity": 60.0}, NO_ATTRIBUTES) > 40
+
+
+def test_the_index_of_a_day_is_judged_over_its_hours(rig):
+    #  hour   0 .. 23       PM2.5 100 µg/m³ each hour: known from the 20th hourly value on
+    driven = rig(
+        where={"site": ["aq-a"]},
+        measure={"derived": "aqi_24h", "edition": "hj633-2026"},
+        at_least={"blue": "130 index"},
+    )
+    values = dict.fromkeys(POLLUTANTS, 1.0) | {"pm25_1h": 100.0}
+    for hour in range(24):
+        driven.send(hour * 60, values, site="aq-a")
+    assert driven.seen == [f"{19 * 60} blue firing"]
