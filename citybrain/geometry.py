@@ -37,6 +37,14 @@ def box(west: float, south: float, east: float, north: float) -> Area:
     return shapely.box(west, south, east, north)
 
 
+def widened(area: Area, *, by_m: float) -> Area:
+    """Return an area with everything within a distance in metres of it; good to 1 % for a few kilometres."""
+    lat = area.centroid.y
+    scale = [_METRES_PER_DEGREE * math.cos(math.radians(lat)), _METRES_PER_DEGREE]
+    in_metres = shapely.transform(area, lambda points: points * scale)
+    return shapely.transform(in_metres.buffer(by_m), lambda points: points / scale)
+
+
 def polygon(points: Sequence[tuple[float, float]]) -> Area:
     """Return the area inside a ring of points. Raises ValueError if the ring crosses itself or is too short."""
     if len(points) < 3:

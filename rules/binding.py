@@ -4,9 +4,10 @@ A limit that names an attribute the site does not have is not judged at that sit
 passed before anything is bound, so what goes wrong here is our own mistake.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from citybrain.geometry import AreaIndex, widened
 from citybrain.instants import HOUR, MINUTE, parse_duration
 from citybrain.metrics import Shape
 from citybrain.model import VALID_FLAG, Level, Words
@@ -265,16 +266,42 @@ def silence_of(text: str, period: int) -> int:
     return parse_duration(text)
 
 
-def bind_geofence(entry: GeofenceRule, rule: Rule, site: Site, zones: Mapping[str, str]) -> GeofenceJudge | None:
-    """Return the judge of a geofence rule at a site that moves. `zones` maps zone id to kind."""
-    if not site.moves:
-        return None
-    event, where = entry.event
-    fitting = frozenset(zone for zone, kind in zones.items() if zone == where.id or kind == where.kind)
+class GeofenceBinder:
+    """Binds one geofence rule to sites that move."""
+
+    def __init__(self, entry: GeofenceRule, rule: Rule, registry: Registry) -> None:
+        self._entry = entry
+        self._rule = rule
+        _, where = entry.event
+        zones = [zone for zone in registry.zones.values() if zone.id == where.id or zone.kind == where.kind]
+        self._zones = frozenset(zone.id for zone in zones)
+        self._around: AreaIndex | None = None
+        if entry.buffer is not None:
+            by_m = metres_of(parse_quantity(entry.buffer))
+            self._around = AreaIndex((zone.id, widened(zone.area, by_m=by_m)) for zone in zones)
+
+    def bind(self, site: Site) -> GeofenceJudge | None:
+        """Return the judge of the rule at the site; None where the site does not move."""
+        if not site.moves:
+            return None
+        rungs = _moving_rungs(self._entry, site)
+        timing = Timing(self._entry.keep_firing_for, self._entry.min_life, rungs[0][0])
+        event, _ = self._entry.event
+        around = self._around.containing if self._around is not None else None
+        silent_for = site.silent_for(None)
+        return GeofenceJudge(self._rule, timing, Event(event), self._zones, rungs, silent_for, around)
+
+
+def metres_of(quantity: Quantity) -> float:
+    """Return a length in metres. Raises ValueError for what is no length."""
+    if quantity.unit not in ("m", "km"):
+        raise ValueError(f"the unit is {quantity.unit}, expected m or km")
+    return quantity.number * (1000 if quantity.unit == "km" else 1)
+
+
+def _moving_rungs(entry: GeofenceRule, site: Site) -> tuple[tuple[int, Holding], ...]:
     dwell = entry.dwell or {level: 0 for level in Level if level is entry.level}
-    rungs = tuple((level.rank, _moving_holding(entry, level, dwell[level], site)) for level in Level if level in dwell)
-    timing = Timing(entry.keep_firing_for, entry.min_life, rungs[0][0])
-    return GeofenceJudge(rule, timing, Event(event), fitting, rungs, site.silent_for(None))
+    return tuple((level.rank, _moving_holding(entry, level, dwell[level], site)) for level in Level if level in dwell)
 
 
 def _against(entry: MeasureEntry) -> Against | None:

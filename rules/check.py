@@ -14,7 +14,7 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
-from rules.binding import inputs_of, number_in, plain_unit_of, silence_of, unit_of
+from rules.binding import inputs_of, metres_of, number_in, plain_unit_of, silence_of, unit_of
 from rules.derived import DERIVED
 from rules.shape import (
     AnyRule,
@@ -255,6 +255,11 @@ class RuleCheck:
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
         yield from self._zone((*self.loc, event, "zone"), where.kind, where.id)
+        if rule.buffer is not None:
+            try:
+                metres_of(parse_quantity(rule.buffer))
+            except ValueError:
+                yield self.document.problem((*self.loc, "buffer"), "R211", found=rule.buffer, expected="m, km")
         dwell = {level.value: rule.dwell[level] for level in LEVELS if level in rule.dwell}
         yield from self._rising((*self.loc, "dwell"), dwell)
         for kind in rule.where.kind:

@@ -257,11 +257,14 @@ class Engine:
             elif not shelf.least <= value <= shelf.greatest:
                 text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
                 intake.refuse(Reason.RANGE, metric, text)
-            elif shelf.is_flagged or reading.flags is not None:
-                flag = (reading.flags or {}).get(metric, VALID_FLAG)
-                self._add_flagged(state, intake, metric, flag, when, value)
             else:
-                self._add(state, intake, metric, shelf.series, when, value)
+                flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
+                targets = shelf.by_flag.get(flag)
+                if targets is None:
+                    intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
+                else:
+                    for key, series in targets:
+                        self._add(state, intake, key, series, when, value)
         if state.plan.derived and intake.touched:
             self._derive(state, intake, when)
         if reading.position is not None and state.plan.site.moves:
@@ -276,10 +279,14 @@ class Engine:
         declared = self._registry.metrics.get(metric)
         if declared is None:
             return None
-        least, greatest = declared.range
-        is_flagged = metric in state.plan.flagged
-        shelf = Shelf(least, greatest, declared.unit, is_flagged, self._series(state, metric))
-        state.shelves[metric] = shelf
+        keys: dict[str, list[str]] = {VALID_FLAG: []}
+        for key in state.plan.flagged.get(metric, ()):
+            for flag in key.partition("|")[2]:
+                keys.setdefault(flag, []).append(key)
+        if metric in state.plan.reach or not keys[VALID_FLAG]:
+            keys[VALID_FLAG].insert(0, metric)
+        by_flag = {flag: tuple((key, self._series(state, key)) for key in found) for flag, found in keys.items()}
+        shelf = state.shelves[metric] = Shelf(*declared.range, declared.unit, by_flag)
         return shelf
 
     def _series(self, state: SiteState, key: str) -> Series:
@@ -287,20 +294,6 @@ class Engine:
         if series is None:
             series = state.series[key] = new_series(state.plan, key)
         return series
-
-    def _add_flagged(
-        self, state: SiteState, intake: _Intake, metric: str, flag: str, when: _When, value: float
-    ) -> None:
-        """Put a value into the series whose rules accept its flag; what none accepts is refused."""
-        is_taken = flag == VALID_FLAG
-        if is_taken:
-            self._add(state, intake, metric, self._series(state, metric), when, value)
-        for key in state.plan.flagged.get(metric, ()):
-            if flag in tuple(key.partition("|")[2]):
-                is_taken = True
-                self._add(state, intake, key, self._series(state, key), when, value)
-        if not is_taken:
-            intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
 
     def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: _When, value: float) -> None:
         """Put one value into a series of the site."""

@@ -1,6 +1,6 @@
 """The judge of `geofence` rules: a site that moves is inside a zone, enters one, or leaves one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from rules.holding import Holding, Streak
 from rules.lifecycle import Timing, Verdict
 from rules.rule import Finding, Rule, SiteView
 
+ALL_ZONES = ""
 POSITION = "position"  # The series key under which a new position is announced.
 
 
@@ -20,12 +21,14 @@ class Event(StrEnum):
     INSIDE = "inside"  # It is in the zone, however it got there.
     ENTER = "enter"  # It was seen outside, and now is inside; until it is outside again.
     EXIT = "exit"  # It was seen inside, and now is outside; until it is inside again.
+    OUTSIDE = "outside"  # It is in none of the zones, however it got there. About the site, not about a zone.
 
 
 _WORDS = {
     Event.INSIDE: Words("位于区域内", "Inside the zone"),
     Event.ENTER: Words("进入区域", "Entered the zone"),
     Event.EXIT: Words("离开区域", "Left the zone"),
+    Event.OUTSIDE: Words("位于允许区域之外", "Outside the zones"),
 }
 
 
@@ -56,6 +59,7 @@ class GeofenceJudge:
     zones: frozenset[str]
     rungs: tuple[tuple[int, Holding], ...]  # (rank, how long and how often), lowest first.
     silent_for: int  # A position older than this is unknown, milliseconds.
+    around: Callable[[tuple[float, float]], frozenset[str]] | None = None  # With a buffer: the widened zones.
     is_about_silence: ClassVar[bool] = False
     has_wakes: ClassVar[bool] = False
 
@@ -71,7 +75,8 @@ class GeofenceJudge:
 
     def new_memory(self, zones: Sequence[str] = ()) -> Tracks:
         """Return a memory of nothing but the zones that alerts are open in."""
-        return Tracks({zone: Track(self._streaks(), True, True) for zone in zones}, bool(zones))
+        tracks = {zone: Track(self._streaks(), was_outside=True, was_inside=True) for zone in zones}
+        return Tracks(tracks, has_position=bool(zones))
 
     def is_quiet(self, memory: Tracks, view: SiteView, instant: int) -> bool:
         """Tell that it is not: every position is remembered."""
@@ -81,7 +86,11 @@ class GeofenceJudge:
         """Judge the newest position against every zone it is in or was in."""
         if view.position is None:
             return ()
-        inside = view.inside & self.zones
+        inside = self._inside(view)
+        if self.event is Event.OUTSIDE:
+            # One track for all the zones together, under a name that no zone has.
+            track = memory.by_zone.setdefault(ALL_ZONES, Track(self._streaks()))
+            return (Finding(None, self._verdict(track, bool(inside), instant)),)
         for zone in inside - memory.by_zone.keys():
             # A zone without a track was not around the position before: seen outside, if seen at all.
             memory.by_zone[zone] = Track(self._streaks(), was_outside=memory.has_position)
@@ -93,7 +102,8 @@ class GeofenceJudge:
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what was watched for; value 1 says that the position is inside, 0 that it is not."""
-        is_inside = zone in view.inside
+        inside = self._inside(view)
+        is_inside = zone in inside if zone is not None else bool(inside)
         return Evidence(
             measure=POSITION,
             words=_WORDS[self.event],
@@ -116,13 +126,19 @@ class GeofenceJudge:
         """Return the tracks that `dump` wrote."""
         memory = Tracks(has_position=data[0])
         for zone, (was_outside, was_inside, dumped) in data[1].items():
-            if zone not in self.zones:
+            if zone not in self.zones and zone != ALL_ZONES:
                 continue  # It has left the catalog since.
             track = Track(self._streaks(), was_outside, was_inside)
             for streak, one in zip(track.streaks, dumped, strict=True):
                 streak.load(one)
             memory.by_zone[zone] = track
         return memory
+
+    def _inside(self, view: SiteView) -> frozenset[str]:
+        """Return the rule's zones around the newest position, widened by the buffer if there is one."""
+        if self.around is not None and view.position is not None:
+            return self.around(view.position)
+        return view.inside & self.zones
 
     def _streaks(self) -> list[Streak]:
         return [Streak() for _ in self.rungs]
@@ -135,6 +151,8 @@ class GeofenceJudge:
                 holds = is_inside and track.was_outside
             case Event.EXIT:
                 holds = not is_inside and track.was_inside
+            case Event.OUTSIDE:
+                holds = not is_inside
         track.was_inside |= is_inside
         track.was_outside |= not is_inside
         rank = 0

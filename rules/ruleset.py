@@ -13,7 +13,7 @@ from citybrain.geometry import AreaIndex
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
-from rules.binding import ThresholdBinder, bind_geofence, bind_silence, series_key
+from rules.binding import GeofenceBinder, ThresholdBinder, bind_silence, series_key
 from rules.check import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
@@ -85,7 +85,7 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
-        self._bind = {checked.rule.id: _binder(checked, registry, self._kinds) for checked in self.rules.values()}
+        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return the same set with nothing but one rule in it; for tests of that rule."""
@@ -238,13 +238,13 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binder(checked: CheckedRule, registry: Registry, kinds: Mapping[str, str]) -> Callable[[Site], Judge | None]:
+def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge | None]:
     entry, rule = checked.entry, checked.rule
     if isinstance(entry, ThresholdRule):
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
         return lambda site: bind_silence(entry, rule, site, registry)
-    return lambda site: bind_geofence(entry, rule, site, kinds)
+    return GeofenceBinder(entry, rule, registry).bind
 
 
 def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:

@@ -330,31 +330,37 @@ class NoDataRule(RuleEntry):
     min_life: Duration = 0
 
 
+GEOFENCE_EVENTS = ("inside", "outside", "enter", "exit")
+
+
 class GeofenceRule(RuleEntry):
-    """A site that moves, and a zone: it is inside, it enters, it leaves."""
+    """A site that moves, and zones: it is inside one or outside all, it enters one, it leaves one."""
 
     type: Literal["geofence"]
     inside: PlaceEntry | None = None
     enter: PlaceEntry | None = None
     exit: PlaceEntry | None = None
+    outside: PlaceEntry | None = None
     level: Level | None = None
     dwell: dict[Level, Duration] = {}
+    buffer: QuantityText | None = None
 
     @model_validator(mode="after")
     def _has_one_event(self) -> "GeofenceRule":
-        written = [name for name in ("inside", "enter", "exit") if getattr(self, name) is not None]
+        written = [name for name in GEOFENCE_EVENTS if getattr(self, name) is not None]
         if len(written) != 1:
-            raise ValueError(f"found {written or 'no event'}, expected exactly one of inside, enter and exit")
+            expected = ", ".join(GEOFENCE_EVENTS)
+            raise ValueError(f"found {written or 'no event'}, expected exactly one of {expected}")
         if (self.level is None) == (not self.dwell):
             raise ValueError("expected either `level` (at once) or `dwell` (a time per level)")
-        if self.dwell and self.inside is None:
-            raise ValueError("`dwell` counts how long something is inside: it goes with `inside`")
+        if self.dwell and self.inside is None and self.outside is None:
+            raise ValueError("`dwell` counts how long something stays: it goes with `inside` or `outside`")
         return self
 
     @property
     def event(self) -> tuple[str, ZoneWhere]:
         """Return what is watched for, and in which zones."""
-        name = next(name for name in ("inside", "enter", "exit") if getattr(self, name) is not None)
+        name = next(name for name in GEOFENCE_EVENTS if getattr(self, name) is not None)
         place: PlaceEntry = getattr(self, name)
         return name, place.zone
 

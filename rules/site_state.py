@@ -32,8 +32,7 @@ class Shelf:
     least: float
     greatest: float
     unit: str
-    is_flagged: bool  # Whether any rule takes more than valid values.
-    series: Series
+    by_flag: dict[str, tuple[tuple[str, Series], ...]]  # Flag -> the series, with their keys, that take such a value.
 
 
 @dataclass(slots=True)

@@ -155,3 +155,34 @@ def test_a_position_counts_even_when_its_metrics_are_refused(rig, rule):
     driven.send(0, {"battery_voltage": 99.0}, site="bt-a", position=WEST)
     assert driven.refused == [("range", ("battery_voltage",))]
     assert driven.seen == ["0 blue firing"]
+
+
+# outside, and zones widened by a buffer
+
+
+def test_outside_is_about_the_site_and_all_zones_together(rig, rule):
+    #  minute   0 1 2 3 4       o outside, w in the western zone; two minutes outside are yellow
+    driven = rig(
+        rule(type="geofence", measure=None, where={"site": ["bt-a"]}, outside={"zone": "dam"}, dwell={"yellow": "2min"})
+    )
+    outside = (119.9, 28.4)
+    for minute, place in enumerate([WEST, outside, outside, outside, WEST]):
+        driven.send(minute, {"battery_voltage": 12.0}, site="bt-a", position=place)
+        if minute == 2:
+            driven.restart()
+    assert driven.seen == ["3 yellow firing", "4 yellow cleared"]
+    assert {(event.subject.kind, event.subject.zone) for event in driven.events} == {("site", None)}
+    assert [event.evidence.value for event in driven.events] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(("buffer", "is_inside"), [(None, False), ("100 m", False), ("2 km", True)])
+def test_a_buffer_widens_the_zones(rig, rule, city, buffer, is_inside):
+    east_of_west = city.zones["zn-dam-west"].area.bounds[2]
+    lat = (city.zones["zn-dam-west"].area.bounds[1] + city.zones["zn-dam-west"].area.bounds[3]) / 2
+    a_kilometre_out = (east_of_west + 0.0102, lat)
+    fields = {"buffer": buffer} if buffer else {}
+    driven = rig(
+        rule(type="geofence", measure=None, where={"site": ["bt-a"]}, inside=WEST_ONLY, level="blue", **fields)
+    )
+    driven.send(0, {"battery_voltage": 12.0}, site="bt-a", position=a_kilometre_out)
+    assert driven.seen == (["0 blue firing"] if is_inside else [])
