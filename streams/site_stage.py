@@ -19,9 +19,10 @@ from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, Checkpoints
 from streams.telemetry import Telemetry
-from streams.topics import Names
+from streams.topics import Names, partition_of
 
 SEEK_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
+ROUTED_MAX = 100_000  # Keys that are remembered to be in the right partition.
 SEEKS_MAX = 5  # and how often it is asked for before this process is given up.
 
 
@@ -52,6 +53,10 @@ class Log(Protocol):
         """Return the oldest offset that the partition still has."""
         ...
 
+    def partition_count(self, feed: Feed) -> int:
+        """Return how many partitions the feed's topic has."""
+        ...
+
     async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
         """Return the least offset, from the given one on, that the partition has a record at."""
         ...
@@ -69,6 +74,7 @@ class _Owned:
     saved_at: int  # On the monotonic clock.
     seeks: int = 0
     sought_at: int | None = None
+    routed: set[bytes] = field(default_factory=set)  # Keys that belong here; as many as there are sites.
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -143,6 +149,10 @@ class SiteStage:
             async with owned.lock:
                 await self._save(owned)
 
+    def silent_log_spans(self) -> int:
+        """Return how often the logs of the owned partitions were silent themselves."""
+        return sum(owned.intake.engine.silent_log_spans for owned in self._owned.values())
+
     def position(self, feed: Feed, partition: int) -> int | None:
         """Return the next offset to judge, or None for a partition that was not taken over yet."""
         owned = self._owned.get((feed, partition))
@@ -202,6 +212,10 @@ class SiteStage:
         if place in self._poison:
             rejection = Rejection(Reason.ENGINE_ERROR, "judging this record failed; see the worker's log")
             return Output(rejections=(rejection,))
+        if not self._is_routed(owned, delivery):
+            text = f"the key {delivery.record.key!r} belongs to another partition than {delivery.partition}"
+            events = owned.intake.engine.advance(delivery.record.at).events
+            return Output(events, (Rejection(Reason.MISROUTED, text),))
         try:
             output = owned.intake.accept(delivery.record)
         except Exception:
@@ -211,6 +225,17 @@ class SiteStage:
             return None
         self._telemetry.judged(delivery.feed, output, delivery.record.at)
         return output
+
+    def _is_routed(self, owned: _Owned, delivery: Delivery) -> bool:
+        """Tell whether a site's record lies where all producers agree to put it: its state is here and nowhere else."""
+        key = delivery.record.key
+        if key is None or key in owned.routed:
+            return True
+        if partition_of(key, self._log.partition_count(owned.feed)) != owned.number:
+            return False
+        if len(owned.routed) < ROUTED_MAX:
+            owned.routed.add(key)
+        return True
 
     async def _send(self, output: Output, delivery: Delivery) -> None:
         if not output.events and not output.rejections:

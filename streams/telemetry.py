@@ -44,6 +44,9 @@ class Telemetry:
         self._lag = Gauge(
             "citybrain_lag_records", "Records not judged yet, in owned partitions.", ["feed"], registry=here
         )
+        self._silent_log = Gauge(
+            "citybrain_silent_log_spans", "Times that a log itself was silent for over 30 s.", registry=here
+        )
         self._heartbeat = Gauge(
             "citybrain_heartbeat_timestamp_seconds", "Last turn of the worker's loop.", registry=here
         )
@@ -90,6 +93,10 @@ class Telemetry:
         """Count a record whose judging failed; called where the exception is handled."""
         logger.exception("judging a record failed: %s/%s offset %s", feed.value, partition, offset)
         self._errors.labels(feed.value).inc()
+
+    def silent_log(self, count: int) -> None:
+        """Say how often the log itself was silent."""
+        self._silent_log.set(count)
 
     def lag(self, feed: Feed, count: int) -> None:
         """Say how many records of a feed wait."""

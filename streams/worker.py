@@ -131,6 +131,10 @@ class SiteWorker:
         found = await self.app.consumer.earliest_offsets(place)
         return int(found[place])
 
+    def partition_count(self, feed: Feed) -> int:
+        """Return how many partitions the feed's topic has."""
+        return int(self.app.consumer.topic_partitions(self._names.feed(feed)))
+
     async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
         """Return the least offset, from the given one on, that the partition has a record at."""
         place = aiokafka.TopicPartition(self._names.feed(feed), partition)
@@ -239,6 +243,7 @@ class SiteWorker:
             self._pulse.owns_partitions = bool(assigned)
             try:
                 self._measure_lag(assigned)
+                self._telemetry.silent_log(self.stage.silent_log_spans())
                 if not self.app.rebalancing:
                     await self._tell_time(assigned)
                     await self.stage.save_due()

@@ -1,7 +1,7 @@
 """The site stage against a log in memory: order of sends and checkpoints, redeliveries, gaps, poison, take-over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -15,7 +15,7 @@ from rules.ruleset import RuleSet, load_rules
 from streams.checkpoint import Checkpoint, decode, encode, newest
 from streams.site_stage import Delivery, Outgoing, SiteStage
 from streams.telemetry import Telemetry
-from streams.topics import Names
+from streams.topics import Names, partition_of
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 NAMES = Names("t.")
@@ -40,6 +40,9 @@ class MemoryLog:
 
     async def first_offset(self, feed: Feed, partition: int) -> int:
         return 0
+
+    def partition_count(self, feed: Feed) -> int:
+        return 1
 
     async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
         while offset in self.holes:
@@ -190,6 +193,16 @@ async def test_a_record_that_kills_its_judge_is_rejected_and_spoils_nothing(rule
     await stage.take(reading(2, 4.6))
     assert log.rejected == [b"engine_error"]
     assert log.events == ["yellow firing"]
+
+
+async def test_a_record_in_the_wrong_partition_is_rejected(rules, clock, monkeypatch):
+    log = MemoryLog()
+    monkeypatch.setattr(MemoryLog, "partition_count", lambda self, feed: 12)
+    right = partition_of(b"hs-hecheng", 12)
+    stage = make(log, rules, clock)
+    for partition in (right, (right + 1) % 12):
+        await stage.take(replace(reading(0, 1.2), partition=partition))
+    assert log.rejected == [b"misrouted"]
 
 
 async def test_partitions_that_are_given_away_are_forgotten(rules, clock):
