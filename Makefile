@@ -58,11 +58,13 @@ bench: setup ## Measure the engine
 # The demo needs much less than the tests, and who has the tests has the demo. A stamp older than pyproject.toml is
 # made again; it is written last, so that an installation that was cut short is repeated.
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/pip
-	@$(BIN)/python -m pip install --disable-pip-version-check -e '.[test]'
+	@echo "installing what tests and tools need into $(VENV); this takes about a minute"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $(VENV)/.installed-demo $@
 
 $(VENV)/.installed-demo: pyproject.toml | $(BIN)/pip
-	@$(BIN)/python -m pip install --disable-pip-version-check -e '.[demo]'
+	@echo "installing what the demo needs into $(VENV); this takes about a minute"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
 $(BIN)/pip:

@@ -127,6 +127,7 @@ class AlertEvent:
     message_type: Annotated[MessageType, Field(alias="msgType")]
     references: tuple[str, ...]  # The events of this alert before this one, as `identifier/sequence`.
     scenario: Scenario
+    also_in: tuple[Scenario, ...]  # Further scenarios that it belongs to; it is published once.
     rule: RuleReference
     subject: Subject
     county: str  # Adcode of GB/T 2260.

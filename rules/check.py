@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from citybrain.documents import Document
 from citybrain.instants import MINUTE
-from citybrain.model import LEVELS
+from citybrain.model import LEVELS, Scenario
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
@@ -29,6 +29,7 @@ from rules.shape import (
     RuleTest,
     ThresholdRule,
     Value,
+    Where,
 )
 from rules.silence import ANY_METRIC
 from rules.trial_series import parse_series
@@ -42,11 +43,13 @@ class RuleCheck:
 
     document: Document
     registry: Registry
+    scenario: Scenario
     loc: Loc
 
     def problems(self, rule: AnyRule) -> Iterator[Problem]:
         """Yield all that is wrong with the rule."""
-        yield from self._where(rule)
+        yield from self._where(rule.where, (*self.loc, "where"))
+        yield from self._also_in(rule)
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
@@ -71,8 +74,15 @@ class RuleCheck:
         if len(test.positions) > longest:
             yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 
-    def _where(self, rule: AnyRule) -> Iterator[Problem]:
-        where, loc = rule.where, (*self.loc, "where")
+    def _also_in(self, rule: AnyRule) -> Iterator[Problem]:
+        for index, also in enumerate(rule.also_in):
+            loc = (*self.loc, "also_in", index)
+            if also.scenario is self.scenario:
+                yield self.document.problem((*loc, "scenario"), "R221", key=also.scenario.value)
+            if also.where is not None:
+                yield from self._where(also.where, (*loc, "where"))
+
+    def _where(self, where: Where, loc: Loc) -> Iterator[Problem]:
         for kind in where.kind:
             if kind not in self.registry.kinds:
                 yield self._unknown((*loc, "kind"), "R204", kind, self.registry.kinds)

@@ -436,6 +436,7 @@ class Engine:
             status=self._status,
             site=state.plan.site,
             subject=subject,
+            also_in=state.plan.also_in[rule.id],
             zones=(zone,) if zone is not None else state.plan.zones,
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,

@@ -17,7 +17,7 @@ from citybrain.alerts import (
 )
 from citybrain.i18n import LANGUAGES, Language, say
 from citybrain.instants import format_duration
-from citybrain.model import Level, Status, Words
+from citybrain.model import Level, Scenario, Status, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import format_number
@@ -50,6 +50,7 @@ def compose(
     site: Site,
     subject: Subject,
     zones: tuple[str, ...],
+    also_in: tuple[Scenario, ...],
     alert: Alert,
     previous: Level | None,
     evidence: Evidence,
@@ -68,6 +69,7 @@ def compose(
         message_type=_message_type(alert),
         references=(f"{alert.identifier}/{alert.sequence - 1}",) if alert.sequence > 1 else (),
         scenario=rule.scenario,
+        also_in=also_in,
         rule=RuleReference(rule.id, catalog),
         subject=subject,
         county=site.county,

@@ -10,6 +10,7 @@ from typing import Any
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.geometry import AreaIndex
+from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
@@ -27,6 +28,7 @@ SHIPPED_RULES = Path(__file__).parent / "catalog"
 # What stands in a rule for people to read, and does not decide anything.
 _WORDS_ONLY = {
     "rows",
+    "also_in",
     "words",
     "source",
     "cause",
@@ -61,6 +63,7 @@ class SitePlan:
     silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
     zones: tuple[str, ...]  # Where the site stands; counties left out.
+    also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -132,7 +135,26 @@ class RuleSet:
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
         late_max = self.registry.feeds[site.feed].late_max
-        return SitePlan(site, judges, by_series, reach, derived, _silences(judges), flagged, tuple(standing), late_max)
+        return SitePlan(
+            site=site,
+            judges=judges,
+            by_series=by_series,
+            reach=reach,
+            derived=derived,
+            silences=_silences(judges),
+            flagged=flagged,
+            zones=tuple(standing),
+            also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
+            late_max=late_max,
+        )
+
+    def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
+        """Return the further scenarios that an event of the rule at the site belongs to."""
+        return tuple(
+            also.scenario
+            for also in self.rules[rule_id].entry.also_in
+            if also.where is None or self._concerns(also.where, site, zones)
+        )
 
     def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
@@ -214,7 +236,7 @@ def _check_file(
         problems.append(document.problem(("scenario",), "R216", found=file.scenario.value, folder=folder))
     for index, entry in enumerate(file.rules):
         loc = ("rules", index)
-        problems += RuleCheck(document, registry, loc).problems(entry)
+        problems += RuleCheck(document, registry, file.scenario, loc).problems(entry)
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))

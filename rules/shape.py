@@ -248,6 +248,14 @@ class RuleTest(Entry):
     expect: tuple[Expected, ...]
 
 
+class AlsoIn(Entry):
+    """A second scenario that the same event belongs to; it is published once, on its own scenario's topic."""
+
+    scenario: Scenario
+    row: RowId
+    where: Where | None = None  # Only the events of these sites.
+
+
 class RuleEntry(Entry):
     """What every rule says, whatever its type."""
 
@@ -256,6 +264,7 @@ class RuleEntry(Entry):
     words: Words = Field(alias="name")
     hazard: KindName
     where: Where
+    also_in: tuple[AlsoIn, ...] = ()
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False

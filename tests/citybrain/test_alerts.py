@@ -35,6 +35,7 @@ def event(**given) -> AlertEvent:
         "message_type": MessageType.UPDATE,
         "references": ("0123456789abcdef0123456789abcdef/1",),
         "scenario": Scenario.FLOOD_DROUGHT_COMMAND,
+        "also_in": (),
         "rule": RuleReference("fd-03", "abc"),
         "subject": SITE,
         "county": "331102",

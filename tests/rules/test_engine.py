@@ -347,3 +347,15 @@ def test_an_alert_raised_while_another_of_its_series_is_silent_says_so(rig):
     driven.send(0, {"stage": 1.0, "inflow": 5.0})
     driven.series("1*5 4", start=5)
     assert driven.seen == ["30 blue firing no_data"]
+
+
+def test_an_event_names_the_further_scenarios_of_its_site(rig):
+    also = [
+        {"scenario": "disease-control", "row": "dc-02"},
+        {"scenario": "fire-rescue", "row": "fr-01", "where": {"site": ["hs-b"]}},
+    ]
+    driven = rig(where={"site": ["hs-a", "hs-b"]}, also_in=also)
+    for site in ("hs-a", "hs-b"):
+        driven.send(0, 5.0, site=site)
+    assert [event.also_in for event in driven.events] == [("disease-control",), ("disease-control", "fire-rescue")]
+    assert {event.scenario for event in driven.events} == {"flood-drought-command"}
