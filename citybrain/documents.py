@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from citybrain.faults import said_by
 from citybrain.problems import Problem, sorted_problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -200,7 +201,7 @@ def _complaints(document: Document, model: type[BaseModel], error: ValidationErr
                 found = context.get("tag", fault["input"])
                 yield document.problem(loc, "R108", found=found, expected=expected)
             case "value_error":
-                yield document.problem(loc, "R110", text=fault["msg"].removeprefix("Value error, "))
+                yield document.problem(loc, "R110", **said_by(fault["ctx"]["error"]))
             case _:
                 yield document.problem(loc, "R109", text=fault["msg"], found=_short(fault["input"]))
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from citybrain.faults import Fault
+
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -32,9 +34,9 @@ def parse_instant(text: object) -> int:
     """
     found = _RFC_3339.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError(f"found {text!r}, expected an RFC 3339 time such as 2026-06-20T08:00:00+08:00")
+        raise Fault("no_instant", found=repr(text))
     if found["offset"] is None:
-        raise ValueError(f"{text!r} has no offset, expected one such as +08:00 or Z")
+        raise Fault("no_offset", found=repr(text))
     return instant_of(datetime.fromisoformat(found[0].upper()))
 
 
@@ -68,10 +70,10 @@ def parse_duration(text: str) -> int:
     """
     if re.fullmatch(r"\d+(?:\.\d+)?m", text):
         number = text[:-1]
-        raise ValueError(f"{text!r} is unclear: minutes are `{number}min`, metres are `{number} m`")
+        raise Fault("unclear_m", found=repr(text), number=number)
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is no duration, expected one such as 30s, 10min, 2h or 3d")
+        raise Fault("no_duration", found=repr(text))
     return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
@@ -100,7 +102,7 @@ Instant = Annotated[
 
 def _read_duration(value: object) -> int:
     if not isinstance(value, str):
-        raise ValueError(f"found {value!r}, expected a duration such as 30s, 10min, 2h or 3d")
+        raise Fault("no_duration", found=repr(value))
     return parse_duration(value)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration
 from citybrain.model import Feed, Words
 from citybrain.units import known_unit
@@ -52,13 +53,13 @@ class Metric(Entry):
     @model_validator(mode="after")
     def _is_consistent(self) -> "Metric":
         if self.range[0] >= self.range[1]:
-            raise ValueError(f"range is {list(self.range)}, expected the least value first")
+            raise Fault("range_order", found=list(self.range))
         if (self.covers is not None) != (self.shape is Shape.MEAN):
-            raise ValueError("`covers` belongs to shape `mean`, and only there")
+            raise Fault("covers")
         if self.silent_for is not None and self.shape is not Shape.ON_CHANGE:
-            raise ValueError("`silent_for` belongs to shape `on_change`; for others it follows from the period")
+            raise Fault("silent_shape")
         if self.shape is Shape.INCREMENT and self.range[0] < 0:
-            raise ValueError("an increment is never negative: the range must start at 0 or above")
+            raise Fault("negative_increment")
         return self
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from citybrain.faults import Fault
 from citybrain.i18n import Language, messages, say
 
 
@@ -23,6 +24,9 @@ class Problem:
 
     def text(self, language: Language) -> str:
         """Return what is wrong, without its place."""
+        fault = self.values.get("fault")
+        if isinstance(fault, Fault):
+            return fault.in_language(language)
         said = say(language, f"problem.{self.code}.text", **self.values)
         hint_key = f"problem.{self.code}.hint"
         if hint_key not in messages(language) or self.values.get("hint", True) in ("", None):

@@ -9,6 +9,7 @@ from pathlib import Path
 from citybrain import geometry
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
+from citybrain.faults import said_by
 from citybrain.metrics import WORD, FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
@@ -156,7 +157,7 @@ class _Reader:
             try:
                 area = geometry.from_geojson(feature.geometry)
             except ValueError as error:
-                self.problems.append(document.problem(("features", index, "geometry"), "R110", text=str(error)))
+                self.problems.append(document.problem(("features", index, "geometry"), "R110", **said_by(error)))
                 continue
             if feature.properties.adcode in self.zones:
                 place = ("features", index, "properties", "adcode")
@@ -173,7 +174,7 @@ class _Reader:
             try:
                 area = _outline(entry)
             except ValueError as error:
-                self.problems.append(document.problem(("zones", index), "R110", text=str(error)))
+                self.problems.append(document.problem(("zones", index), "R110", **said_by(error)))
                 continue
             self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area)
 
@@ -221,7 +222,7 @@ class _Reader:
                 try:
                     quantity = parse_quantity(str(value))
                 except ValueError as error:
-                    self.problems.append(document.problem(place, "R110", text=str(error)))
+                    self.problems.append(document.problem(place, "R110", **said_by(error)))
                     continue
                 if quantity.unit != expected:
                     self.problems.append(document.problem(place, "R125", found=quantity.unit, expected=expected))

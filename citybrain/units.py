@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from citybrain.faults import Fault
+
 _QUANTITY = re.compile(r"([+-]?\d+(?:\.\d+)?)(\s*)(\S.*)?")
 
 # Unit -> what it is read as in Chinese; the units of the metric table, of attributes and of derived values.
@@ -79,14 +81,14 @@ def parse_quantity(text: str) -> Quantity:
     """
     found = _QUANTITY.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no quantity, expected a number, a space and a unit such as `4.5 m`")
+        raise Fault("no_quantity", found=repr(text))
     number, space, unit = found.groups()
     if unit == "m" and not space:
-        raise ValueError(f"{text!r} is unclear: minutes are `{number}min`, metres are `{number} m`")
+        raise Fault("unclear_m", found=repr(text), number=number)
     if not unit:
-        raise ValueError(f"{text!r} has no unit, expected one such as `{number} m`")
+        raise Fault("no_unit", found=repr(text), number=number)
     if not space:
-        raise ValueError(f"{text!r} has no space before the unit, expected `{number} {unit}`")
+        raise Fault("no_space", found=repr(text), number=number, unit=unit)
     return Quantity(float(number), known_unit(unit))
 
 
@@ -97,7 +99,7 @@ def known_unit(unit: str) -> str:
     if slash and per in ("h", "min") and unit not in UNITS:
         return f"{known_unit(base)}/{per}"  # How fast something changes.
     if unit not in UNITS:
-        raise ValueError(f"{unit!r} is no known unit, expected one of {', '.join(UNITS)}")
+        raise Fault("unknown_unit", found=repr(unit), known=", ".join(UNITS))
     return unit
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.geometry import Area
 from citybrain.metrics import Entry, KindName
 from citybrain.model import Words
@@ -32,7 +33,7 @@ class ZoneEntry(Entry):
     def _has_one_outline(self) -> "ZoneEntry":
         given = [name for name in ("circle", "box", "polygon") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"found {given or 'no outline'}, expected exactly one of circle, box and polygon")
+            raise Fault("outline", found=given)
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.instants import LOCAL
 from citybrain.metrics import Entry
 
@@ -21,13 +22,13 @@ def _dates(text: str) -> tuple[int, int]:
     """Return (first, last) of `02-20..04-10` as month * 100 + day. Raises ValueError for what is no date."""
     found = _DATES.fullmatch(text)
     if found is None:
-        raise ValueError(f"found {text!r}, expected dates such as `02-20..04-10`")
+        raise Fault("dates", found=repr(text))
     first, last = (int(found["m1"]), int(found["d1"])), (int(found["m2"]), int(found["d2"]))
     for month, day in (first, last):
         try:
             datetime(_LEAP_YEAR, month, day, tzinfo=LOCAL)
         except ValueError as error:
-            raise ValueError(f"found {text!r}: {month:02d}-{day:02d} is no date") from error
+            raise Fault("no_date", found=repr(text), date=f"{month:02d}-{day:02d}") from error
     return first[0] * 100 + first[1], last[0] * 100 + last[1]
 
 
@@ -35,11 +36,11 @@ def _hours(text: str) -> tuple[int, int]:
     """Return (start, end) of `22:00-06:00` in minutes of the day. Raises ValueError for what is no time."""
     found = _HOURS.fullmatch(text)
     if found is None:
-        raise ValueError(f"found {text!r}, expected hours such as `22:00-06:00`")
+        raise Fault("hours", found=repr(text))
     start = int(found["h1"]) * 60 + int(found["m1"])
     end = int(found["h2"]) * 60 + int(found["m2"])
     if int(found["m1"]) > 59 or int(found["m2"]) > 59 or start >= 24 * 60 or end > 24 * 60 or start == end:
-        raise ValueError(f"found {text!r}, expected two different times from 00:00 to 24:00")
+        raise Fault("hours_range", found=repr(text))
     return start, end
 
 
@@ -67,7 +68,7 @@ class ActiveEntry(Entry):
     @model_validator(mode="after")
     def _says_something(self) -> "ActiveEntry":
         if not (self.dates or self.months or self.weekdays or self.hours):
-            raise ValueError("expected one or more of dates, months, weekdays and hours")
+            raise Fault("active")
         return self
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from citybrain.documents import Document
+from citybrain.faults import said_by
 from citybrain.instants import MINUTE
 from citybrain.model import LEVELS, Scenario
 from citybrain.problems import Problem
@@ -70,7 +71,7 @@ class RuleCheck:
             try:
                 longest = max(longest, len(parse_series(text)))
             except ValueError as error:
-                yield self.document.problem((*loc, "values", metric), "R110", text=str(error))
+                yield self.document.problem((*loc, "values", metric), "R110", **said_by(error))
         if len(test.positions) > longest:
             yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 
@@ -250,7 +251,7 @@ class RuleCheck:
                 # What is short in periods and long in minutes depends on the site; five minutes are the usual period.
                 spans[level.value] = silence_of(rule.silent_for[level], 5 * MINUTE)
             except ValueError as error:
-                yield self.document.problem(place, "R110", text=str(error))
+                yield self.document.problem(place, "R110", **said_by(error))
                 continue
             if spans[level.value] <= 0:
                 yield self.document.problem(place, "R218", found=rule.silent_for[level], least="1s")

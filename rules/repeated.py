@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from citybrain.faults import Fault
 from citybrain.instants import DAY, HOUR
 
 _ZONE = 8 * HOUR  # The city's days and hours, UTC+8.
@@ -50,10 +51,10 @@ def parse_repeated(text: str) -> Repeated:
     """Return what `3 of 7 nights` says. Raises ValueError for anything else."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"found {text!r}, expected such as `3 of 7 nights`, with samples, hours, days or nights")
+        raise Fault("repeated", found=repr(text))
     repeated = Repeated(int(found["need"]), int(found["of"]), Unit(found["unit"]))
     if repeated.need > repeated.of:
-        raise ValueError(f"found {text!r}: {repeated.need} is more than {repeated.of}")
+        raise Fault("repeated_order", found=repr(text), need=repeated.need, of=repeated.of)
     return repeated
 
 

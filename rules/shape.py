@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
@@ -41,7 +42,7 @@ class Value(Entry):
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Value":
         if (self.quantity is None) == (self.site is None):
-            raise ValueError("expected a quantity such as `4.5 m`, or the name of an attribute in `site`")
+            raise Fault("value")
         return self
 
 
@@ -65,7 +66,7 @@ class Compared(Entry):
         written = [comparison.value for comparison in Comparison if getattr(self, comparison.value, None) is not None]
         if len(written) != 1:
             expected = ", ".join(comparison.value for comparison in Comparison)
-            raise ValueError(f"found {written or 'no comparison'}, expected exactly one of {expected}")
+            raise Fault("comparison", found=written or "-", expected=expected)
         return self
 
 
@@ -130,7 +131,7 @@ class Operand(Entry):
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Operand":
         if sum(part is not None for part in (self.quantity, self.site, self.measure)) != 1:
-            raise ValueError("expected exactly one of a quantity, `site: attribute` and `measure: name`")
+            raise Fault("operand")
         return self
 
 
@@ -158,15 +159,15 @@ class MeasureEntry(Entry):
     @model_validator(mode="after")
     def _is_consistent(self) -> "MeasureEntry":
         if (self.metric is None) == (self.derived is None):
-            raise ValueError("expected either `metric` or `derived`")
+            raise Fault("source")
         if (self.over is None) != (self.take is None):
-            raise ValueError("`over` and `take` belong together, as in `over: 1h, take: sum`")
+            raise Fault("window")
         if self.edition is not None and self.derived is None:
-            raise ValueError("`edition` names a standard's edition, which only `derived` values have")
+            raise Fault("edition")
         if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:
-            raise ValueError("expected at most one of `over`, `change_over` and `slope_over`")
+            raise Fault("one_step")
         if self.minus is not None and self.divided_by is not None:
-            raise ValueError("expected at most one of `minus` and `divided_by`")
+            raise Fault("one_operand")
         return self
 
 
@@ -199,7 +200,7 @@ class ZoneWhere(Entry):
     @model_validator(mode="after")
     def _names_zones(self) -> "ZoneWhere":
         if (self.kind is None) == (self.id is None):
-            raise ValueError("expected either the `kind` or the `id` of zones")
+            raise Fault("zone")
         return self
 
 
@@ -302,18 +303,18 @@ class ThresholdRule(RuleEntry):
     def _has_one_form(self) -> "ThresholdRule":
         is_short = self.measure is not None
         if is_short == bool(self.limits):
-            raise ValueError("expected either one `measure` with its comparison, or `measures` and `limits`")
+            raise Fault("forms")
         beside = [name for name in ("at_least", "above", "at_most", "below") if getattr(self, name) is not None]
         if self.limits and beside:
-            raise ValueError(f"with `limits`, {', '.join(f'`{name}`' for name in beside)} stands in each limit")
+            raise Fault("beside_limits", names=", ".join(f"`{name}`" for name in beside))
         if is_short and self.measures:
-            raise ValueError("`measures` go with `limits`; a single `measure` stands alone")
+            raise Fault("measure_alone")
         if is_short:
             self.all_limits()  # Complains where the comparison is missing.
         elif not self.measures:
-            raise ValueError("`limits` need `measures`")
+            raise Fault("limits_need")
         elif self.clear is not None or self.deadband is not None:
-            raise ValueError("with `limits`, `clear` and `deadband` stand in each limit")
+            raise Fault("clear_beside")
         return self
 
     def all_measures(self) -> dict[str, MeasureEntry]:
@@ -359,11 +360,11 @@ class GeofenceRule(RuleEntry):
         written = [name for name in GEOFENCE_EVENTS if getattr(self, name) is not None]
         if len(written) != 1:
             expected = ", ".join(GEOFENCE_EVENTS)
-            raise ValueError(f"found {written or 'no event'}, expected exactly one of {expected}")
+            raise Fault("comparison", found=written or "-", expected=expected)
         if (self.level is None) == (not self.dwell):
-            raise ValueError("expected either `level` (at once) or `dwell` (a time per level)")
+            raise Fault("level_or_dwell")
         if self.dwell and self.inside is None and self.outside is None:
-            raise ValueError("`dwell` counts how long something stays: it goes with `inside` or `outside`")
+            raise Fault("dwell")
         return self
 
     @property

@@ -6,6 +6,8 @@
 
 import re
 
+from citybrain.faults import Fault
+
 COUNT_MAX = 100_000
 _STEP = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)(?:(?P<rise>[+-]\d+(?:\.\d+)?))?(?:\*(?P<count>\d+))?")
 
@@ -19,7 +21,7 @@ def parse_series(text: str) -> list[float | None]:
             continue
         found = _STEP.fullmatch(step)
         if found is None:
-            raise ValueError(f"{step!r} is no step of a series, expected such as 4.2, _, 4.2*6 or 4.2+0.1*6")
+            raise Fault("series", found=repr(step))
         first, rise, count = float(found["value"]), float(found["rise"] or 0), int(found["count"] or 1)
         values += [round(first + rise * number, 6) for number in range(count)]
     return values
