@@ -303,11 +303,6 @@ class Watch:
         self._consumer.close()
 
 
-def watch(broker: Broker, topics: Iterable[str], *, start: Start) -> Watch:
-    """Return the records of all partitions of the topics as they come; see `Watch`."""
-    return Watch(broker, topics, start=start)
-
-
 def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
     """Return all records that the topics hold now, by topic, partition and offset.
 

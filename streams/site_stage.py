@@ -138,16 +138,12 @@ class SiteStage:
 
     async def save_all(self) -> None:
         """Write a checkpoint of every partition that has moved since its last one."""
-        for owned in list(self._owned.values()):
-            async with owned.lock:
-                await self._save(owned)
+        await self._save_each(list(self._owned.values()))
 
     async def save_due(self) -> None:
         """Write the checkpoints that are due although no record came to ask for them."""
         now = self._clock.monotonic()
-        for owned in [owned for owned in self._owned.values() if now - owned.saved_at >= self._every]:
-            async with owned.lock:
-                await self._save(owned)
+        await self._save_each([owned for owned in self._owned.values() if now - owned.saved_at >= self._every])
 
     def silent_log_spans(self) -> int:
         """Return how often the logs of the owned partitions were silent themselves."""
@@ -274,6 +270,13 @@ class SiteStage:
             timestamp=delivery.record.at,
             headers=tuple((name, text.encode()) for name, text in headers.items()),
         )
+
+    async def _save_each(self, all_owned: Sequence[_Owned]) -> None:
+        for owned in all_owned:
+            async with owned.lock:
+                # It may have been dropped while we waited: its engine is in doubt then, or another worker's by now.
+                if self._owned.get((owned.feed, owned.number)) is owned:
+                    await self._save(owned)
 
     async def _save(self, owned: _Owned) -> None:
         if owned.saved_offset == owned.next_offset:

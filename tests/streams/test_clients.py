@@ -8,7 +8,7 @@ import pytest
 from citybrain.errors import MissingError, UsageError
 from citybrain.model import Feed, Scenario
 from streams import clients
-from streams.clients import Admin, Broker, Producer, Record, Start, read_all, watch
+from streams.clients import Admin, Broker, Producer, Record, Start, Watch, read_all
 from streams.embedded import FEED_PARTITIONS, embedded_broker
 from streams.topics import Names, Topic, ensure, partition_of, topics_for
 
@@ -76,7 +76,7 @@ def test_watching_from_the_end_gives_what_is_appended_after_the_call(broker_with
     with Producer(broker) as producer:
         producer.send(topic, b"before", key=b"A", timestamp_ms=AT)
         producer.flush()
-        with watch(broker, [topic], start=Start.END) as records:
+        with Watch(broker, [topic], start=Start.END) as records:
             producer.send(topic, b"after", key=b"A", timestamp_ms=AT)
             producer.flush()
             assert next(records).value == b"after"
@@ -90,7 +90,7 @@ def test_watching_from_the_beginning_gives_first_what_is_there_and_then_what_com
     with Producer(broker) as producer:
         producer.send(topic, b"before", key=b"A", timestamp_ms=AT)
         producer.flush()
-        with watch(broker, [topic], start=Start.BEGINNING) as records:
+        with Watch(broker, [topic], start=Start.BEGINNING) as records:
             assert next(records).value == b"before"
             producer.send(topic, b"after", key=b"A", timestamp_ms=AT)
             producer.flush()
@@ -103,7 +103,7 @@ def test_what_lies_in_several_partitions_comes_in_the_order_of_its_time(embedded
     with Producer(broker) as producer:
         for number in range(8):
             producer.send(topic, b"", key=b"G", partition=number % 4, timestamp_ms=AT - number % 4 * 10 + number // 4)
-    with watch(broker, [topic], start=Start.BEGINNING) as records:
+    with Watch(broker, [topic], start=Start.BEGINNING) as records:
         batch = records.poll()
     assert [record.timestamp_ms for record in batch] == sorted(record.timestamp_ms for record in batch)
 
@@ -115,7 +115,7 @@ def test_a_topic_that_does_not_exist_is_refused_and_not_created(broker_with: Ope
     with pytest.raises(MissingError, match=f"{topic} does not exist"):
         read_all(broker, [topic])
     with pytest.raises(MissingError, match=f"{topic} does not exist"):
-        watch(broker, [topic], start=Start.END)
+        Watch(broker, [topic], start=Start.END)
 
 
 @pytest.mark.embedded

@@ -1,5 +1,6 @@
 """The site stage against a log in memory: order of sends and checkpoints, redeliveries, gaps, poison, take-over."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -193,6 +194,37 @@ async def test_a_record_that_kills_its_judge_is_rejected_and_spoils_nothing(rule
     await stage.take(reading(2, 4.6))
     assert log.rejected == [b"engine_error"]
     assert log.events == ["yellow firing"]
+
+
+async def test_an_engine_in_doubt_is_never_saved(rules, clock, monkeypatch):
+    log = MemoryLog()
+    stage = make(log, rules, clock)
+    accept = Intake.accept
+
+    def fragile(self, record):
+        if record.value is not None and b"2.5" in record.value:
+            raise ZeroDivisionError
+        return accept(self, record)
+
+    saved: list[Feed] = []
+    saving_first, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow_save(feed, partition, checkpoint):
+        saved.append(feed)
+        saving_first.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(Intake, "accept", fragile)
+    monkeypatch.setattr(log, "save", slow_save)
+    await stage.take(reading(0, 1.2))
+    await stage.take(replace(reading(0, 1.2), feed=Feed.AGENCY))
+    saving = asyncio.create_task(stage.save_all())
+    await saving_first.wait()
+    # While the first partition is being saved, a record of the second kills its judge.
+    await stage.take(replace(reading(1, 2.5), feed=Feed.AGENCY))
+    go_on.set()
+    await saving
+    assert saved == [Feed.HYDROLOGY]
 
 
 async def test_a_record_in_the_wrong_partition_is_rejected(rules, clock, monkeypatch):
