@@ -321,6 +321,24 @@ def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
     return sorted(records, key=lambda record: (record.topic, record.partition, record.offset))
 
 
+def newest_timestamp(broker: Broker, topics: Iterable[str]) -> int | None:
+    """Return the time of the newest of the last records of all partitions, in ms; None if the topics hold nothing.
+
+    Raises MissingError if nobody answers, a topic does not exist, or the reading gets stuck.
+    """
+    partitions = _partitions(broker, topics)
+    consumer = _consumer(broker)
+    try:
+        begins = consumer.beginning_offsets(partitions)
+        ends = {place: end for place, end in consumer.end_offsets(partitions).items() if end > begins[place]}
+        consumer.assign(list(ends))
+        for place, end in ends.items():
+            consumer.seek(place, end - 1)
+        return max((record.timestamp_ms for record in _read_to(consumer, broker, ends)), default=None)
+    finally:
+        consumer.close()
+
+
 def _read_to(consumer: Any, broker: Broker, ends: Mapping[Any, int]) -> Iterator[Record]:
     """Yield the records below the end offsets. A position, unlike a record, also passes what compaction left."""
     idle_polls = 0

@@ -23,7 +23,9 @@ class Telemetry:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         here = self.registry
-        self._readings = Counter("citybrain_readings_total", "Readings judged.", ["feed"], registry=here)
+        self._readings = Counter(
+            "citybrain_readings_total", "Readings that came, rejected ones included.", ["feed"], registry=here
+        )
         self._rejections = Counter("citybrain_rejections_total", "Rejections.", ["feed", "reason"], registry=here)
         self._events = Counter(
             "citybrain_alert_events_total", "Alert events published.", ["scenario", "level", "state"], registry=here

@@ -68,11 +68,11 @@ def language_of(given: Language | None) -> Language:
     return given or load_settings().lang
 
 
-def place_of(broker: str | None, settings: Settings, *, exercise: bool = False) -> Place:
+def place_of(broker: str | None, settings: Settings, *, exercise: bool = False, demos: bool = True) -> Place:
     """Return where to read or write: the broker given, else a demo that runs here, else that of the settings."""
-    demos = find() if broker is None and "bootstrap" not in settings.model_fields_set else []
-    if demos:
-        place = Place(demos[0].broker(), Names(demos[0].prefix), EMBEDDED_FEED_PARTITIONS)
+    running = find() if demos and broker is None and "bootstrap" not in settings.model_fields_set else []
+    if running:
+        place = Place(running[0].broker(), Names(running[0].prefix), EMBEDDED_FEED_PARTITIONS)
     else:
         count = EMBEDDED_FEED_PARTITIONS if settings.embedded else FEED_PARTITIONS
         address = Broker(broker or settings.bootstrap, embedded=settings.embedded)

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from citybrain.cli.publishing import in_time
+from citybrain.cli.shared import Place
 from citybrain.errors import MissingError, UsageError
 from citybrain.model import Feed, Scenario
+from simulators.trace import TraceRecord
 from streams import clients
-from streams.clients import Admin, Broker, Producer, Record, Start, Watch, read_all
+from streams.clients import Admin, Broker, Producer, Record, Start, Watch, newest_timestamp, read_all
 from streams.embedded import FEED_PARTITIONS, embedded_broker
 from streams.topics import Names, Topic, ensure, partition_of, topics_for
 
@@ -106,6 +109,28 @@ def test_what_lies_in_several_partitions_comes_in_the_order_of_its_time(embedded
     with Watch(broker, [topic], start=Start.BEGINNING) as records:
         batch = records.poll()
     assert [record.timestamp_ms for record in batch] == sorted(record.timestamp_ms for record in batch)
+
+
+def test_the_newest_timestamp_is_that_of_the_last_records(broker_with: Opener, prefix: str) -> None:
+    broker, topics = broker_with(_topics(prefix)), [Names(prefix).feed(Feed.HYDROLOGY), Names(prefix).feed(Feed.AGENCY)]
+    assert newest_timestamp(broker, topics) is None
+    with Producer(broker) as producer:
+        for topic in topics:
+            for number in range(3):
+                producer.send(topic, b"", key=b"G", partition=number % 2, timestamp_ms=AT + number)
+    assert newest_timestamp(broker, topics) == AT + 2
+
+
+def test_records_from_before_the_end_of_the_log_are_refused(broker_with: Opener, prefix: str) -> None:
+    names = Names(prefix)
+    place = Place(broker_with(_topics(prefix)), names, 4)
+    records = [TraceRecord(AT + number, Feed.HYDROLOGY, "G", b"") for number in range(2)]
+    assert list(in_time(records, place)) == records
+    with Producer(place.broker) as producer:
+        producer.send(names.feed(Feed.PARKING), b"", key=b"P", timestamp_ms=AT + 1)
+    with pytest.raises(UsageError, match=r"begin at 2.+, but the feeds at .+ already go on to 2"):
+        in_time(records, place)
+    assert list(in_time(records[1:], place)) == records[1:]
 
 
 def test_a_topic_that_does_not_exist_is_refused_and_not_created(broker_with: Opener, prefix: str) -> None:
