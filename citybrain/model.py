@@ -95,9 +95,7 @@ Position = tuple[Annotated[float, Strict(), Field(ge=-180, le=180)], Annotated[f
 
 MetricKey = Annotated[str, Field(max_length=64)]
 
-# The letters of HJ 212 that a reading may carry per metric; `N` is valid, `T` is over range.
-VALID_FLAG = "N"
-OVER_RANGE_FLAG = "T"
+VALID_FLAG = "N"  # Of the letters of HJ 212 that a reading may carry per metric.
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ class Problem:
     column: int
     code: str
     values: Mapping[str, object] = field(default_factory=dict)
-    is_warning: bool = False
 
     def text(self, language: Language) -> str:
         """Return what is wrong, without its place."""

@@ -15,7 +15,7 @@ from citybrain.model import LEVELS, Scenario
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
-from rules.binding import inputs_of, metres_of, number_in, plain_unit_of, silence_of, unit_of
+from rules.binding import metres_of, number_in, plain_unit_of, silence_of, unit_of
 from rules.derived import DERIVED
 from rules.shape import (
     AnyRule,
@@ -280,12 +280,3 @@ class RuleCheck:
     def _unknown(self, loc: Loc, code: str, found: str, known: Iterable[str]) -> Problem:
         near = difflib.get_close_matches(found, sorted(known), n=1)
         return self.document.problem(loc, code, key=found, hint=near[0] if near else "")
-
-
-def metrics_of(rule: AnyRule) -> frozenset[str]:
-    """Return the metrics that a rule reads; a rule about positions or any metric reads none in particular."""
-    if isinstance(rule, ThresholdRule):
-        return frozenset(name for entry in rule.all_measures().values() for name in inputs_of(entry))
-    if isinstance(rule, NoDataRule) and rule.metric != ANY_METRIC:
-        return frozenset((rule.metric,))
-    return frozenset()

@@ -8,7 +8,6 @@ import re
 
 from citybrain.faults import Fault
 
-COUNT_MAX = 100_000
 _STEP = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)(?:(?P<rise>[+-]\d+(?:\.\d+)?))?(?:\*(?P<count>\d+))?")
 
 

@@ -1,1 +1,1 @@
-"""The only code that knows Kafka and Faust: clients, topics, codec, worker, checkpoint."""
+"""The only code that knows Kafka and Faust: clients, topics, worker, checkpoints."""

@@ -1,7 +1,8 @@
 """The only place that makes kafka-python clients, and that knows what is odd about them.
 
-The worker's own clients are Faust's. These serve everything around it: topic creation, simulators, `alerts watch`,
-tests. All of them block, and all of them raise: a record that did not arrive is never only a log line.
+The worker has clients of its own, from Faust and aiokafka. These serve everything around it: topic creation,
+simulators, `alerts watch`, tests. All of them block, and all of them raise: a record that did not arrive is never only
+a log line.
 """
 
 import contextlib

@@ -32,7 +32,7 @@ ALERT_RETENTION: Final = 400 * DAY
 AHEAD_MAX: Final = 1 * HOUR
 # An owner that reads its state back must still find the records of the owner before it.
 COMPACTION_LAG_MIN: Final = 1 * HOUR
-# State records carry windows and an outbox; the broker's default of 1 MiB would refuse the largest.
+# A state record is the whole state of a partition; the broker's default of 1 MiB would refuse the largest.
 STATE_BYTES_MAX: Final = 8 * 1024 * 1024
 
 # The greatest replication factor chosen when none is given.
@@ -63,7 +63,6 @@ class Topic:
     cleanup: Cleanup
     retention: int | None
     timestamp_type: TimestampType
-    schema_version: int
     meaning: str
 
     def __post_init__(self) -> None:
@@ -271,7 +270,6 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
             cleanup=Cleanup.DELETE,
             retention=retention,
             timestamp_type=feed_time,
-            schema_version=1,
             meaning=f"readings of the {feed.value} feed and its control records",
         )
         for feed in Feed
@@ -279,12 +277,11 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
     states = [
         Topic(
             name=names.state(feed),
-            key="site id or claim",
+            key="feed and partition",
             partitions=feed_partitions,
             cleanup=Cleanup.COMPACT,
             retention=None,
             timestamp_type=TimestampType.APPEND,
-            schema_version=1,
             meaning=f"checkpoint data of the site stage for the {feed.value} feed",
         )
         for feed in Feed
@@ -300,7 +297,6 @@ def _rejected(names: Names) -> Topic:
         cleanup=Cleanup.DELETE,
         retention=FEED_RETENTION,
         timestamp_type=TimestampType.APPEND,
-        schema_version=1,
         meaning="records that were not judged: the original bytes, where they lay, and why",
     )
 
@@ -314,7 +310,6 @@ def _alerts(names: Names) -> list[Topic]:
             cleanup=Cleanup.DELETE,
             retention=ALERT_RETENTION,
             timestamp_type=TimestampType.APPEND,
-            schema_version=1,
             meaning=f"alert events of {scenario.value}, one for each change",
         )
         for scenario in Scenario
@@ -329,6 +324,5 @@ def _journal(names: Names) -> Topic:
         cleanup=Cleanup.DELETE,
         retention=ALERT_RETENTION,
         timestamp_type=TimestampType.APPEND,
-        schema_version=1,
-        meaning="every alert event again, every action and the clock, in one order",
+        meaning="every alert event again, in one order",
     )

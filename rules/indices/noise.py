@@ -37,8 +37,6 @@ _LIMITS_DB: Mapping[ZoneClass, Mapping[Period, int]] = {
     ZoneClass.CLASS_4A: {Period.DAY: 70, Period.NIGHT: 55},
     ZoneClass.CLASS_4B: {Period.DAY: 70, Period.NIGHT: 60},
 }
-# How far a sudden peak may pass the limit at night, dB. Source: GB 3096-2008 [V].
-NIGHT_PEAK_DB = 15
 _DAY_FROM, _DAY_UNTIL = 6 * HOUR, 22 * HOUR
 
 
