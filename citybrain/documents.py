@@ -6,7 +6,7 @@ raised for what an author wrote.
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from citybrain.faults import said_by
+from citybrain.faults import Fault, said_by
 from citybrain.problems import Problem, sorted_problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -184,6 +184,36 @@ def _plain_scalar(node: ScalarNode, text: str) -> Any:
     return text
 
 
+# What a kind of fault of pydantic is called in the locale files, under `fault.expected`.
+_EXPECTED: Mapping[str, str] = {
+    "bool_type": "truth",
+    "dataclass_exact_type": "group",
+    "dataclass_type": "group",
+    "dict_type": "group",
+    "float_parsing": "number",
+    "float_type": "number",
+    "frozen_set_type": "list",
+    "greater_than": "more_than",
+    "greater_than_equal": "at_least",
+    "int_from_float": "whole_number",
+    "int_parsing": "whole_number",
+    "int_type": "whole_number",
+    "less_than": "less_than",
+    "less_than_equal": "at_most",
+    "list_type": "list",
+    "mapping_type": "group",
+    "model_attributes_type": "group",
+    "model_type": "group",
+    "set_type": "list",
+    "string_too_long": "shorter_text",
+    "string_too_short": "longer_text",
+    "string_type": "text",
+    "too_long": "shorter_list",
+    "too_short": "longer_list",
+    "tuple_type": "list",
+}
+
+
 def _complaints(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
     faults = error.errors(include_url=False)
     for fault in faults:
@@ -202,8 +232,13 @@ def _complaints(document: Document, model: type[BaseModel], error: ValidationErr
                 yield document.problem(loc, "R108", found=found, expected=expected)
             case "value_error":
                 yield document.problem(loc, "R110", **said_by(fault["ctx"]["error"]))
-            case _:
-                yield document.problem(loc, "R109", text=fault["msg"], found=_short(fault["input"]))
+            case kind:
+                found = _short(fault["input"])
+                if kind in _EXPECTED:
+                    named = Fault(f"expected.{_EXPECTED[kind]}", found=found, **fault.get("ctx", {}))
+                    yield document.problem(loc, "R109", fault=named)
+                else:
+                    yield document.problem(loc, "R109", text=fault["msg"], found=found)
 
 
 def _unknown_field(document: Document, model: type[BaseModel], loc: Loc) -> Problem:

@@ -223,9 +223,9 @@ class Outer(BaseModel):
         ("count: 1\n", ["1:1: R105 the field “inner” is missing"]),
         (
             "inner: {depth_m: x}\n",
-            ["1:9: R109 Input should be a valid number, unable to parse string as a number; found 'x'"],
+            ["1:9: R109 found 'x', expected a number"],
         ),
-        ("- 1\n", ["1:1: R109 Input should be a valid dictionary or instance of Outer; found [1]"]),
+        ("- 1\n", ["1:1: R109 found [1], expected a group of fields, each `name: value`"]),
         ("inner: {depth_m: 1}\ncount: 1\ndepth_m: 2\n", ["3:1: R104 unknown field “depth_m”"]),
     ],
 )
