@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from citybrain.alerts import EVENTS, AlertEvent
 from citybrain.model import Control, ControlKind, Reading, Reason, Rejection
 
 RECORD_BYTES_MAX = 1_000_000  # The broker's own default for one record.
 FRAME_READINGS_MAX = 2_000  # A week of a gauge that speaks every five minutes.
+FOUND_MAX = 60  # Characters of a value that a complaint quotes.
 CONTROL_HEADER = "control"
 
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
@@ -73,5 +75,19 @@ def _complaint(error: ValidationError) -> str:
     faults = []
     for fault in error.errors(include_url=False):
         field = ".".join(str(step) for step in fault["loc"]) or "record"
-        faults.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
+        faults.append(f"{field}: {_said(fault)}")
     return "; ".join(faults)
+
+
+def _said(fault: ErrorDetails) -> str:
+    match fault["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return "unknown field"
+        case "missing" | "missing_argument":
+            return "missing"
+        case "value_error":
+            return str(fault["ctx"]["error"])
+        case "json_invalid":
+            return fault["msg"]
+    found = repr(fault["input"])
+    return f"{fault['msg']}, found {found if len(found) <= FOUND_MAX else found[:FOUND_MAX] + '...'}"

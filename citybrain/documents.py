@@ -186,6 +186,7 @@ def _plain_scalar(node: ScalarNode, text: str) -> Any:
 
 # What a kind of fault of pydantic is called in the locale files, under `fault.expected`.
 _EXPECTED: Mapping[str, str] = {
+    "bool_parsing": "truth",
     "bool_type": "truth",
     "dataclass_exact_type": "group",
     "dataclass_type": "group",
@@ -205,6 +206,7 @@ _EXPECTED: Mapping[str, str] = {
     "model_attributes_type": "group",
     "model_type": "group",
     "set_type": "list",
+    "string_pattern_mismatch": "pattern",
     "string_too_long": "shorter_text",
     "string_too_short": "longer_text",
     "string_type": "text",
