@@ -4,6 +4,7 @@ Secrets come from the environment only; nothing here has a secret as its default
 """
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
 
 def load_settings(**given: object) -> Settings:
     """Return the settings in force. Raises UsageError that names each wrong one as it was written."""
+    _check_file()
     try:
         return Settings(**given)  # type: ignore[arg-type]  # The values are checked right here.
     except ValidationError as error:
@@ -71,3 +73,17 @@ def load_settings(**given: object) -> Settings:
             for fault in error.errors(include_url=False)
         ]
         raise UsageError("settings: " + "; ".join(faults)) from error
+
+
+def _check_file() -> None:
+    """Raise UsageError for a file that was named and is not there, or that is no TOML."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named if named is not None else "citybrain.toml")
+    if named is None and not path.exists():
+        return
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"settings: cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # Of TOML, with line and column in its text, or of UTF-8.
+        raise UsageError(f"settings: {path}: {error}") from error

@@ -5,11 +5,12 @@ The first line is the header. Each further line is a record in the order of `at`
 `{"at": ..., "control": "clock"}`. The last record is a clock.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -82,11 +83,12 @@ def write_trace(path: Path, header: TraceHeader, records: Iterable[TraceRecord])
     """Write a trace and return how many records it has.
 
     The file appears under its name only when it is whole; a failure on the way leaves nothing behind.
+    Raises MissingError where nothing can be written.
     """
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     written, newest, last = 0, header.start, None
     try:
-        with part.open("xb") as file:
+        with _opened(part, path) as file:
             file.write(_header_line(header))
             for last in records:
                 assert last.at >= newest, "records come in the order of `at`"
@@ -97,9 +99,13 @@ def write_trace(path: Path, header: TraceHeader, records: Iterable[TraceRecord])
             assert last.is_clock, "a trace ends with a clock record"
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            part.replace(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return written
 
 
@@ -120,6 +126,18 @@ def read_trace(path: Path) -> Trace:
     if not texts or isinstance(seed, bool) or not isinstance(seed, int | None):
         raise _wrong(path, 1, _short(first), "a whole seed or null, and texts")
     return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note))
+
+
+def _opened(part: Path, path: Path) -> BinaryIO:
+    try:
+        return part.open("xb")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> MissingError:
+    # The reader knows the name that was asked for, not that of the part.
+    return MissingError(f"cannot write {path}: {error.strerror}")
 
 
 def _header_line(header: TraceHeader) -> bytes:

@@ -7,7 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from citybrain.alerts import AlertEvent, State
@@ -17,13 +19,16 @@ from citybrain.model import Level, Status
 
 T = TypeVar("T")
 
+_TABLE_WIDTH_MAX = 400  # Columns of text; no table of ours needs half of it.
+
 Lang = Annotated[
     Language | None, typer.Option("--lang", help="zh or en; default: CITYBRAIN_LANG, else zh.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# No emoji: `root:x:0` is text that somebody wrote, and not a cross.
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 # Colour, shape and numeral: a colour-blind reader and a black-and-white photograph see the level too.
 _BADGES: dict[Level, tuple[str, str]] = {
@@ -58,6 +63,18 @@ def alert_line(event: AlertEvent, language: Language) -> Text:
 def print_json(value: Any) -> None:
     """Print one value as one line of JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+
+
+def whole_column(header: str) -> Column:
+    """Return a column of names that a reader copies, so that none is ever cut or wrapped."""
+    return Column(header, no_wrap=True, overflow="ignore")
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as its cells need: in a narrow terminal or a pipe a cut name is of no use."""
+    options = out.options.update(width=_TABLE_WIDTH_MAX, max_width=_TABLE_WIDTH_MAX)
+    table.width = Measurement.get(out, options, table).maximum
+    out.print(table, crop=False)
 
 
 def progress(items: Iterable[T], text: str, *, total: int | None = None) -> Iterator[T]:

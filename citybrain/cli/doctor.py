@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import typer
+from rich.text import Text
 
 from citybrain.cli.console import AsJson, Lang, out, print_json
 from citybrain.cli.shared import BrokerOption, CatalogOption, Place, catalog_folders, language_of, place_of
@@ -55,7 +56,7 @@ def doctor(
             print_json({"what": finding.what, "health": finding.health.value, "text": finding.text})
         else:
             mark, style = _MARKS[finding.health]
-            out.print(f"[{style}]{mark}[/] {finding.what}: {finding.text}")
+            out.print(Text.assemble((mark, style), f" {finding.what}: {finding.text}"))
     if faults:
         raise typer.Exit(1)
 
@@ -87,8 +88,11 @@ def _findings(place: Place, settings: Settings, catalog: Path | None, language: 
 
 def _port(settings: Settings, language: Language) -> Finding:
     what = say(language, "doctor.port", port=settings.metrics_port)
-    with socket.socket() as probe:
-        is_used = probe.connect_ex((settings.metrics_host, settings.metrics_port)) == 0
+    try:
+        with socket.socket() as probe:
+            is_used = probe.connect_ex((settings.metrics_host, settings.metrics_port)) == 0
+    except OSError as error:  # A name that nothing resolves: the worker could not listen there either.
+        return Finding(what, Health.FAULT, f"{settings.metrics_host}: {error.strerror or error}")
     # A worker that runs here is the likely owner, so that a used port is no fault.
     text = say(language, "doctor.port_used" if is_used else "doctor.port_free")
     return Finding(what, Health.OPTIONAL if is_used else Health.OK, text)

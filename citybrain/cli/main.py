@@ -1,7 +1,7 @@
 """The command `citybrain` and its sub-commands.
 
 Exit codes: 0 done; 1 done and found faults or failed expectations; 2 wrong usage; 3 something outside is missing;
-4 the rule set does not compile.
+4 the rule set does not compile; 70 the service met what it does not expect and ended itself; 130 Ctrl-C.
 """
 
 import os

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from citybrain.cli.console import AsJson, Lang, err, out, print_json, progress
+from citybrain.cli.console import AsJson, Lang, err, out, print_json, print_table, progress, whole_column
 from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
@@ -69,7 +70,8 @@ def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson
     """List the rules in force, with their domain rows and the number of sites they are armed at."""
     language = language_of(lang)
     rules = _rules(catalog_folders(catalog).rules, catalog, language)
-    table = Table("id", say(language, "cli.rows"), say(language, "cli.scenario"), say(language, "cli.name"))
+    table = Table(whole_column("id"), say(language, "cli.rows"), whole_column(say(language, "cli.scenario")))
+    table.add_column(say(language, "cli.name"))
     table.add_column(say(language, "cli.sites"), justify="right")
     for checked in rules.rules.values():
         rule, sites = checked.rule, len(rules.sites_of(checked.rule.id))
@@ -78,9 +80,9 @@ def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson
             print_json({"id": rule.id, "rows": rule.rows, "scenario": rule.scenario, "name": names, "sites": sites})
         else:
             words = rule.words.in_language(language)
-            table.add_row(rule.id, " ".join(rule.rows), rule.scenario.value, words, str(sites))
+            table.add_row(rule.id, " ".join(rule.rows), rule.scenario.value, Text(words), str(sites))
     if not as_json:
-        out.print(table)
+        print_table(table)
 
 
 def _paths(paths: list[Path] | None, catalog: Path | None) -> list[Path]:
@@ -120,10 +122,12 @@ def _print_result(result: TrialResult, language: Language, *, as_json: bool) -> 
         print_json({"rule": result.rule, "test": result.test, "passed": result.has_passed, "events": pairs})
         return
     mark, style = ("✓", "green") if result.has_passed else ("✗", "red")
-    out.print(f"[{style}]{mark}[/] {result.rule}  {result.test}")
+    # The author named the test: brackets in a name are no markup.
+    out.print(Text.assemble((mark, style), f" {result.rule}  {result.test}"))
     if result.has_passed:
         return
     table = Table(say(language, "cli.expected"), say(language, "cli.seen"), "")
     for expected, seen in result.pairs:
-        table.add_row(str(expected or "—"), str(seen or "—"), "" if expected == seen else "[red]≠[/]")
+        sign = Text("" if expected == seen else "≠", style="red")
+        table.add_row(Text(str(expected or "—")), Text(str(seen or "—")), sign)
     out.print(table)

@@ -13,11 +13,14 @@ from citybrain.cli.shared import BrokerOption, CatalogOption, catalog_folders, l
 from citybrain.clock import SystemClock
 from citybrain.errors import UsageError
 from citybrain.i18n import say
-from citybrain.instants import HOUR, MINUTE, parse_instant
+from citybrain.instants import HOUR, MINUTE, format_instant, parse_instant
 from citybrain.registry import load_registry
 from simulators.fleet import simulate as simulated
 from simulators.storyline import load_storyline
 from simulators.trace import TraceHeader, TraceRecord, write_trace
+
+# Local time runs ahead of UTC and readings look ahead; the calendar of datetime ends with the year 9999.
+_END_MAX = parse_instant("9999-01-01T00:00:00Z")
 
 
 def simulate(
@@ -59,6 +62,9 @@ def _start(start: str | None, hours: float) -> int:
         # A whole minute, so that the times of readings look as those of real stations do.
         return (SystemClock().now() - round(hours * HOUR)) // MINUTE * MINUTE
     try:
-        return parse_instant(start)
+        began = parse_instant(start)
     except ValueError as error:
         raise UsageError(f"--start: {error}") from error
+    if began + hours * HOUR > _END_MAX:
+        raise UsageError(f"--start: {start} with {hours:g} hours ends after {format_instant(_END_MAX)}")
+    return began

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from citybrain.cli.console import AsJson, Lang, err, out, print_json
+from citybrain.cli.console import AsJson, Lang, err, out, print_json, print_table, whole_column
 from citybrain.cli.shared import BrokerOption, language_of, naming_the_broker, place_of
 from citybrain.i18n import say
 from citybrain.instants import format_duration
@@ -52,7 +52,7 @@ def ensure_topics(
 def list_topics(simulated: Simulated = None, as_json: AsJson = False) -> None:
     """List the topics of the table: name, key, partitions, cleanup, retention, time."""
     settings = load_settings()
-    table = Table("topic", "key", "partitions", "cleanup", "retention", "timestamps")
+    table = Table(whole_column("topic"), "key", "partitions", "cleanup", "retention", "timestamps")
     for topic in topics_for(settings.prefix, simulated=settings.simulated if simulated is None else simulated):
         kept = format_duration(topic.retention) if topic.retention is not None else "—"
         row = [topic.name, topic.key, str(topic.partitions), topic.cleanup.value, kept, topic.timestamp_type.value]
@@ -63,4 +63,4 @@ def list_topics(simulated: Simulated = None, as_json: AsJson = False) -> None:
         else:
             table.add_row(*row)
     if not as_json:
-        out.print(table)
+        print_table(table)
