@@ -1,6 +1,5 @@
 """`citybrain demo`: everything on one machine, with no broker to install: the first alerts in a minute."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -10,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -38,6 +37,7 @@ STORY = 6 * HOUR
 HISTORY = 55 * MINUTE
 AFTERWARDS = 48 * HOUR
 STOP_TIMEOUT_S = 10
+RESTARTS_MAX = 3  # Of a worker that a signal killed; more than that is no accident.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def demo(
         with embedded_broker(topics) as broker:
             running = Running(broker.bootstrap, broker.embedded, PREFIX, os.getpid(), clock.now())
             err.print(say(language, "demo.broker", bootstrap=broker.bootstrap))
-            with announced(running), _worker(broker, _environment_of(catalog), language) as process:
-                _play(broker, process, story, records, language)
+            with announced(running), _Worker(broker, _environment_of(catalog), language) as worker:
+                _play(broker, worker, story, records, language)
     except KeyboardInterrupt:
         err.print(say(language, "demo.stopped"))
 
@@ -83,7 +83,7 @@ def _environment_of(catalog: Path | None) -> dict[str, str]:
 
 def _play(
     broker: Broker,
-    process: "subprocess.Popen[bytes]",
+    worker: "_Worker",
     story: _Story,
     records: Iterable[TraceRecord],
     language: Language,
@@ -109,8 +109,7 @@ def _play(
                 for record in journal.poll():
                     if record.value is not None:
                         out.print(alert_line(decode_event(record.value), language))
-                if (code := process.poll()) is not None:
-                    raise MissingError(say(language, "demo.worker_died", code=code))
+                worker.keep()
         finally:
             stop.set()
             sender.join()
@@ -140,38 +139,60 @@ def _timed(
         yield record
 
 
-@contextlib.contextmanager
-def _worker(broker: Broker, extra: dict[str, str], language: Language) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a worker of the demo for the length of the `with` block. It ends when this process does."""
-    environment = {
-        **os.environ,
-        **extra,
-        "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
-        "CITYBRAIN_EMBEDDED": "true",
-        "CITYBRAIN_SIMULATED": "true",
-        "CITYBRAIN_STATUS": "actual",
-        "CITYBRAIN_PREFIX": PREFIX,
-        "CITYBRAIN_LANG": language,
-        "CITYBRAIN_METRICS_PORT": str(_free_port_or_any()),
-    }
-    # A session of its own: Ctrl-C reaches the demo alone, which then stops things in order.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
-        stdin=subprocess.PIPE,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
+class _Worker:
+    """The worker of a demo, for the length of a `with` block. It ends when this process does."""
+
+    def __init__(self, broker: Broker, extra: dict[str, str], language: Language) -> None:
+        self._language = language
+        self._restarts = 0
+        self._environment = {
+            **os.environ,
+            **extra,
+            "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
+            "CITYBRAIN_EMBEDDED": "true",
+            "CITYBRAIN_SIMULATED": "true",
+            "CITYBRAIN_STATUS": "actual",
+            "CITYBRAIN_PREFIX": PREFIX,
+            "CITYBRAIN_LANG": language,
+        }
+        self._process = self._started()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
         try:
-            process.wait(STOP_TIMEOUT_S)
+            self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+            self._process.kill()
+            self._process.wait()
+        self._close_its_input()
+
+    def keep(self) -> None:
+        """Start the worker again if a signal killed it. Raises MissingError if it ended by itself or too often."""
+        code = self._process.poll()
+        if code is None:
+            return
+        if code >= 0 or self._restarts >= RESTARTS_MAX:
+            raise MissingError(say(self._language, "demo.worker_died", code=code))
+        self._restarts += 1
+        err.print(say(self._language, "demo.worker_killed", signal=-code), style="bold yellow")
+        self._close_its_input()
+        self._process = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        # A session of its own: Ctrl-C reaches the demo alone, which then stops things in order.
+        return subprocess.Popen(
+            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
+            stdin=subprocess.PIPE,
+            env={**self._environment, "CITYBRAIN_METRICS_PORT": str(_free_port_or_any())},
+            start_new_session=True,
+        )
+
+    def _close_its_input(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 def _free_port_or_any() -> int:
