@@ -42,7 +42,8 @@ _BADGES: dict[Level, tuple[str, str]] = {
 def alert_line(event: AlertEvent, language: Language) -> Text:
     """Return one alert event as one line: time, level, state, headline, rule, the start of the identifier."""
     shape, style = _BADGES[event.level]
-    line = Text(format_clock_time(event.sent), style="dim")
+    line = Text()  # Without a style of its own, which would lie under the badge too.
+    line.append(format_clock_time(event.sent), style="dim")
     line.append(" ")
     badge = say(language, f"badge.{event.level.value}")
     if event.state is State.CLEARED:

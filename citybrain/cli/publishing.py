@@ -43,7 +43,11 @@ def publish_paced(records: Iterable[TraceRecord], speed: str, *, broker: str | N
     Only to a broker that was named: what a running demo shows must not be mixed with another story by accident.
     """
     factor = factor_of(speed)
-    place = place_of(broker, load_settings(), demos=False)
+    settings = load_settings()
+    if not (settings.simulated or settings.embedded):
+        # On live topics they would become real alerts, and no reader could tell.
+        raise UsageError("simulated and replayed readings go to simulated topics only: set CITYBRAIN_SIMULATED=true")
+    place = place_of(broker, settings, demos=False)
     with naming_the_broker(place, language), Producer(place.broker, linger_ms=PACED_LINGER_MS) as producer:
         timely = in_time(records, place)
         timed = paced(timely, speed=factor, clock=SystemClock(), wait=_sleep)
