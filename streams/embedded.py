@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -40,8 +41,27 @@ _REPLICAS: Final = 1
 _KNOCK_EVERY_S: Final = 0.005
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A broker and the child process that it is."""
+
+    broker: Broker
+    process: "subprocess.Popen[str]"
+
+    def exit_code(self) -> int | None:
+        """Return the exit code of the child, negative for a signal, or None while it runs."""
+        return self.process.poll()
+
+
 @contextlib.contextmanager
 def embedded_broker(topics: Iterable[Topic]) -> Iterator[Broker]:
+    """Run an embedded broker as `embedded_child` does, for callers that do not ask whether it still runs."""
+    with embedded_child(topics) as child:
+        yield child.broker
+
+
+@contextlib.contextmanager
+def embedded_child(topics: Iterable[Topic]) -> Iterator[Embedded]:
     """Run an embedded broker that has the topics, for the length of the `with` block.
 
     Raises MissingError if the package that brings it is not installed or the broker does not start.
@@ -61,7 +81,7 @@ def embedded_broker(topics: Iterable[Topic]) -> Iterator[Broker]:
         json.dump({topic.name: topic.partitions for topic in topics}, process.stdin)
         process.stdin.write("\n")
         process.stdin.flush()
-        yield Broker(_read_address(process.stdout), embedded=True)
+        yield Embedded(Broker(_read_address(process.stdout), embedded=True), process)
     finally:
         _stop(process)
 

@@ -1,8 +1,9 @@
 """`/metrics`, `/livez` and `/readyz`, served by a thread of their own so that a blocked loop cannot silence them."""
 
 import contextlib
+import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,10 +40,10 @@ class Pulse:
 
 
 @contextlib.contextmanager
-def served(telemetry: Telemetry, pulse: Pulse, *, host: str, port: int) -> Iterator[int]:
-    """Serve health and metrics for the length of the `with` block; yield the port.
+def served(telemetry: Telemetry, pulse: Pulse, *, host: str, ports: Sequence[int]) -> Iterator[int]:
+    """Serve health and metrics for the length of the `with` block, on the first port that is free; yield it.
 
-    Raises MissingError if the port is taken.
+    Raises MissingError if all are taken or the host is not one to listen on.
     """
     answers: dict[str, Callable[[], tuple[HTTPStatus, bytes]]] = {
         "/metrics": lambda: (HTTPStatus.OK, telemetry.text()),
@@ -63,11 +64,7 @@ def served(telemetry: Telemetry, pulse: Pulse, *, host: str, port: int) -> Itera
         def log_message(self, *_: object) -> None:
             """Say nothing: a scrape every few seconds is no news."""
 
-    try:
-        server = ThreadingHTTPServer((host, port), Handler)
-    except OSError as error:
-        text = f"port {port} on {host} is taken ({error.strerror}); set CITYBRAIN_METRICS_PORT to another one, or 0"
-        raise MissingError(text) from error
+    server = _listening(host, ports, Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
@@ -77,6 +74,19 @@ def served(telemetry: Telemetry, pulse: Pulse, *, host: str, port: int) -> Itera
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _listening(host: str, ports: Sequence[int], handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server on the first of the ports that nobody has; binding is the only test that cannot be overtaken."""
+    assert ports, "somebody asks for at least one port"
+    for port in ports:
+        try:
+            return ThreadingHTTPServer((host, port), handler)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise MissingError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    taken = f"port {ports[0]} on {host} is taken"
+    raise MissingError(f"{taken}; set CITYBRAIN_METRICS_PORT to another one, or 0")
 
 
 def _verdict(is_good: bool) -> tuple[HTTPStatus, bytes]:

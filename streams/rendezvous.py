@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from citybrain.errors import MissingError
 from citybrain.instants import Instant
 from streams.clients import Broker
 
@@ -42,14 +43,21 @@ def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 @contextlib.contextmanager
 def announced(running: Running, folder: Path | None = None) -> Iterator[None]:
-    """Let other processes of this user find the demo for the length of the `with` block."""
+    """Let other processes of this user find the demo for the length of the `with` block.
+
+    Raises MissingError if the folder cannot be written.
+    """
     folder = folder or default_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"demo-{running.pid}.json"
     # A reader sees the whole file or none: it is written under a name that readers pass over, then renamed.
     draft = path.with_suffix(".part")
-    draft.write_bytes(_ENTRY.dump_json(running))
-    draft.replace(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(_ENTRY.dump_json(running))
+        draft.replace(path)
+    except OSError as error:
+        text = f"cannot write to {folder}: {error.strerror}; set XDG_RUNTIME_DIR to a folder of yours, or unset it"
+        raise MissingError(text) from error
     try:
         yield
     finally:

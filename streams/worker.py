@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import aiokafka
@@ -73,9 +73,13 @@ class SiteWorker:
         )
         self._make_agent()
 
-    def run(self) -> None:
-        """Run until SIGTERM or SIGINT. Raises MissingError if the topics are not there."""
+    def run(self, on_checked: Callable[[], None] = lambda: None) -> None:
+        """Run until SIGTERM or SIGINT; call `on_checked` once broker and topics are known to be there.
+
+        Raises MissingError if they are not.
+        """
         self._require_topics()
+        on_checked()
         asyncio.run(self._run())
 
     async def _run(self) -> None:

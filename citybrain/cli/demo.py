@@ -1,10 +1,11 @@
 """`citybrain demo`: everything on one machine, with no broker to install: the first alerts in a minute."""
 
+import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,11 +23,10 @@ from citybrain.codec import decode_event
 from citybrain.errors import MissingError
 from citybrain.i18n import Language, say
 from citybrain.instants import HOUR, MINUTE, SECOND, format_duration
-from citybrain.settings import load_settings
 from simulators.pacing import Pace
 from simulators.trace import TraceRecord
 from streams.clients import Broker, Producer, Start, Watch
-from streams.embedded import FEED_PARTITIONS, embedded_broker
+from streams.embedded import FEED_PARTITIONS, Embedded, embedded_child
 from streams.publish import publish
 from streams.rendezvous import Running, announced
 from streams.topics import PREFIX, Names, topics_for
@@ -66,12 +66,15 @@ def demo(
     err.print(say(language, "demo.starting"))
     # Whoever ends the demo politely ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
-        with embedded_broker(topics) as broker:
+        with embedded_child(topics) as child:
+            broker = child.broker
             running = Running(broker.bootstrap, broker.embedded, PREFIX, os.getpid(), clock.now())
             err.print(say(language, "demo.broker", bootstrap=broker.bootstrap))
             with announced(running), _Worker(broker, _environment_of(catalog), language) as worker:
-                _play(broker, worker, story, records, language)
+                _play(child, worker, story, records, language)
     except KeyboardInterrupt:
         err.print(say(language, "demo.stopped"))
 
@@ -82,7 +85,7 @@ def _environment_of(catalog: Path | None) -> dict[str, str]:
 
 
 def _play(
-    broker: Broker,
+    child: Embedded,
     worker: "_Worker",
     story: _Story,
     records: Iterable[TraceRecord],
@@ -94,26 +97,45 @@ def _play(
 
     def send() -> None:
         try:
-            with Producer(broker, linger_ms=5) as producer:
-                timed = _timed(records, story, stop, language)
-                for _ in publish(timed, producer, Names(PREFIX), feed_partitions=FEED_PARTITIONS):
-                    pass
+            timed = _timed(records, story, stop, language)
+            for _ in publish(timed, producer, Names(PREFIX), feed_partitions=FEED_PARTITIONS):
+                pass
         except BaseException as error:
             failure.append(error)
 
-    with Watch(broker, [Names(PREFIX).journal()], start=Start.BEGINNING) as journal:
-        sender = threading.Thread(target=send, name="simulators")
+    # The producer is closed out here, so that it ends without its thread when the broker is gone.
+    with (
+        Producer(child.broker, linger_ms=5) as producer,
+        Watch(child.broker, [Names(PREFIX).journal()], start=Start.BEGINNING) as journal,
+    ):
+        # Nothing waits for it when the broker is gone: it would go on waiting for acknowledgements.
+        sender = threading.Thread(target=send, name="simulators", daemon=True)
         sender.start()
         try:
             while not failure:
                 for record in journal.poll():
                     if record.value is not None:
                         out.print(alert_line(decode_event(record.value), language))
+                _require_broker(child, worker, language)
                 worker.keep()
+            _require_broker(child, worker, language)
         finally:
             stop.set()
-            sender.join()
+            if child.exit_code() is None:
+                sender.join()
     raise failure[0]
+
+
+def _require_broker(child: Embedded, worker: "_Worker", language: Language) -> None:
+    """Raise MissingError if the broker is gone, and first silence who would complain of that line by line."""
+    code = child.exit_code()
+    if code is None:
+        return
+    logging.disable()
+    worker.kill()
+    if code < 0:
+        raise MissingError(say(language, "demo.broker_killed", signal=-code))
+    raise MissingError(say(language, "demo.broker_ended", code=code))
 
 
 def _timed(
@@ -145,6 +167,8 @@ class _Worker:
     def __init__(self, broker: Broker, extra: dict[str, str], language: Language) -> None:
         self._language = language
         self._restarts = 0
+        # Faust makes a folder that nothing is kept in: the checkpoints are in the log.
+        self._folder = tempfile.TemporaryDirectory(prefix="citybrain-demo-")
         self._environment = {
             **os.environ,
             **extra,
@@ -154,6 +178,7 @@ class _Worker:
             "CITYBRAIN_STATUS": "actual",
             "CITYBRAIN_PREFIX": PREFIX,
             "CITYBRAIN_LANG": language,
+            "FAUST_DATADIR": self._folder.name,
         }
         self._process = self._started()
 
@@ -168,14 +193,21 @@ class _Worker:
             self._process.kill()
             self._process.wait()
         self._close_its_input()
+        self._folder.cleanup()
+
+    def kill(self) -> None:
+        """End it at once; without a broker it has nothing to bring into order."""
+        self._process.kill()
 
     def keep(self) -> None:
         """Start the worker again if a signal killed it. Raises MissingError if it ended by itself or too often."""
         code = self._process.poll()
         if code is None:
             return
-        if code >= 0 or self._restarts >= RESTARTS_MAX:
+        if code >= 0:
             raise MissingError(say(self._language, "demo.worker_died", code=code))
+        if self._restarts >= RESTARTS_MAX:
+            raise MissingError(say(self._language, "demo.worker_killed_often", signal=-code, restarts=RESTARTS_MAX))
         self._restarts += 1
         err.print(say(self._language, "demo.worker_killed", signal=-code), style="bold yellow")
         self._close_its_input()
@@ -186,21 +218,10 @@ class _Worker:
         return subprocess.Popen(
             [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
             stdin=subprocess.PIPE,
-            env={**self._environment, "CITYBRAIN_METRICS_PORT": str(_free_port_or_any())},
+            env=self._environment,
             start_new_session=True,
         )
 
     def _close_its_input(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-
-
-def _free_port_or_any() -> int:
-    """Return the usual port of the metrics if nobody has it, else 0, which takes any."""
-    settings = load_settings()
-    try:
-        # As the server itself will: a port that was in use a moment ago may be taken again at once.
-        with socket.create_server((settings.metrics_host, settings.metrics_port)):
-            return settings.metrics_port
-    except OSError:
-        return 0

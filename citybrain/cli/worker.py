@@ -34,23 +34,30 @@ def worker(
     rules = rules_in_force(catalog)
     if with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
     telemetry.rules(len(rules.rules))
     site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
-    with served(telemetry, pulse, host=settings.metrics_host, port=settings.metrics_port) as port:
-        sites, group = len(rules.registry.sites), settings.group
-        err.print(
-            say(
-                language,
-                "worker.started",
-                rules=len(rules.rules),
-                sites=sites,
-                group=group,
-                bootstrap=settings.bootstrap,
+    # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
+    ports = (settings.metrics_port, 0) if with_parent else (settings.metrics_port,)
+    with served(telemetry, pulse, host=settings.metrics_host, ports=ports) as port:
+
+        def say_started() -> None:
+            sites, group = len(rules.registry.sites), settings.group
+            err.print(
+                say(
+                    language,
+                    "worker.started",
+                    rules=len(rules.rules),
+                    sites=sites,
+                    group=group,
+                    bootstrap=settings.bootstrap,
+                )
             )
-        )
-        err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
-        site_worker.run()
+            err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
+
+        site_worker.run(say_started)
 
 
 def _end_with_parent() -> None:
