@@ -71,4 +71,4 @@ def test_a_quantity_reads_as_it_was_written():
 def test_a_slope_of_every_sampled_unit_can_be_written():
     # `slope_over` gives unit per hour; a limit on it must be writable for every metric a rule may take the slope of.
     for unit in ("m", "cm", "mm", "℃", "m³/s", "hPa", "MPa", "%LEL"):
-        parse_quantity(f"1 {unit}/h")
+        assert str(parse_quantity(f"1 {unit}/h")) == f"1 {unit}/h"

@@ -98,6 +98,18 @@ def reading(offset: int, stage: float, at: int | None = None) -> Delivery:
     return Delivery(Feed.HYDROLOGY, 0, offset, record)
 
 
+def break_judging_of(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the judging of each record that holds the value fail as a fault of ours would."""
+    accept = Intake.accept
+
+    def fragile(self, record):
+        if record.value is not None and value in record.value:
+            raise ZeroDivisionError
+        return accept(self, record)
+
+    monkeypatch.setattr(Intake, "accept", fragile)
+
+
 async def test_events_are_sent_before_the_checkpoint_that_covers_them_and_that_before_the_commit(rules, clock):
     log = MemoryLog()
     stage = make(log, rules, clock)
@@ -178,14 +190,7 @@ async def test_without_a_checkpoint_it_begins_at_the_oldest_record(rules, clock)
 async def test_a_record_that_kills_its_judge_is_rejected_and_spoils_nothing(rules, clock, monkeypatch):
     log = MemoryLog()
     stage = make(log, rules, clock)
-    accept = Intake.accept
-
-    def fragile(self, record):
-        if record.value is not None and b"2.5" in record.value:
-            raise ZeroDivisionError
-        return accept(self, record)
-
-    monkeypatch.setattr(Intake, "accept", fragile)
+    break_judging_of(b"2.5", monkeypatch)
     await stage.take(reading(0, 1.2))
     await stage.save_all()
     await stage.take(reading(1, 2.5))
@@ -199,13 +204,6 @@ async def test_a_record_that_kills_its_judge_is_rejected_and_spoils_nothing(rule
 async def test_an_engine_in_doubt_is_never_saved(rules, clock, monkeypatch):
     log = MemoryLog()
     stage = make(log, rules, clock)
-    accept = Intake.accept
-
-    def fragile(self, record):
-        if record.value is not None and b"2.5" in record.value:
-            raise ZeroDivisionError
-        return accept(self, record)
-
     saved: list[Feed] = []
     saving_first, go_on = asyncio.Event(), asyncio.Event()
 
@@ -214,7 +212,7 @@ async def test_an_engine_in_doubt_is_never_saved(rules, clock, monkeypatch):
         saving_first.set()
         await go_on.wait()
 
-    monkeypatch.setattr(Intake, "accept", fragile)
+    break_judging_of(b"2.5", monkeypatch)
     monkeypatch.setattr(log, "save", slow_save)
     await stage.take(reading(0, 1.2))
     await stage.take(replace(reading(0, 1.2), feed=Feed.AGENCY))
