@@ -14,12 +14,19 @@ from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
-from rules.binding import GeofenceBinder, ThresholdBinder, bind_silence, series_key
-from rules.check import RuleCheck
+from rules.binding.geofence import GeofenceBinder
+from rules.binding.no_data import bind_silence
+from rules.binding.threshold import ThresholdBinder
+from rules.binding.units import series_key
+from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.rule import Judge, Rule
-from rules.shape import AnyRule, NoDataRule, RuleEntry, RuleFile, ThresholdRule, Where
+from rules.shape.file import AnyRule, RuleFile
+from rules.shape.no_data import NoDataRule
+from rules.shape.places import Where
+from rules.shape.rule import RuleEntry
+from rules.shape.threshold import ThresholdRule
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge
 

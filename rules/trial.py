@@ -8,7 +8,7 @@ from citybrain.instants import SECOND, format_duration, parse_instant
 from citybrain.model import Level, Reading
 from rules.engine import Engine
 from rules.ruleset import RuleSet
-from rules.shape import Expected, RuleTest
+from rules.shape.rule import Expected, RuleTest
 from rules.trial_series import parse_series
 
 CLOCK_EVERY = 30 * SECOND

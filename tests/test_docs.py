@@ -17,7 +17,7 @@ from citybrain.i18n import messages
 from citybrain.registry import SHIPPED, load_registry
 from citybrain.settings import Settings
 from rules.ruleset import read_rules
-from rules.shape import AnyRule
+from rules.shape.file import AnyRule
 from rules.trial import run_trials
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ from citybrain.settings import Settings
 from citybrain.sites import SiteFile
 from citybrain.zones import ZoneFile
 from rules.ruleset import RuleSet, load_rules
-from rules.shape import RuleFile
+from rules.shape.file import RuleFile
 from simulators.storyline import Storyline
 from streams.telemetry import Telemetry
 from streams.topics import topics_for

@@ -4,7 +4,7 @@ import pytest
 
 from citybrain.instants import HOUR, MINUTE, SECOND
 from citybrain.units import Quantity
-from rules.binding import number_in, silence_of
+from rules.binding.units import number_in, silence_of
 from rules.geofence import GeofenceJudge
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge

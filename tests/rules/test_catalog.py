@@ -16,7 +16,7 @@ from citybrain.registry import SHIPPED, load_registry
 from citybrain.sites import SiteFile
 from citybrain.zones import ZoneFile
 from rules.ruleset import SHIPPED_RULES, load_rules
-from rules.shape import RuleFile
+from rules.shape.file import RuleFile
 from rules.trial import parse_series, run_trials
 
 SHIPPED_SET = load_rules()

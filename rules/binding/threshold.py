@@ -1,101 +1,36 @@
-"""Binding: one rule and one site become a judge, with every limit a plain number.
+"""Binding of `threshold` rules: one rule and one site become a judge, with every limit a plain number.
 
-A limit that names an attribute the site does not have is not judged at that site. The checks of `rules.check` have
-passed before anything is bound, so what goes wrong here is our own mistake.
+A limit that names an attribute the site does not have is not judged at that site.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from citybrain.geometry import AreaIndex, widened
-from citybrain.instants import HOUR, MINUTE, parse_duration
+from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
-from citybrain.model import VALID_FLAG, Level, Words
+from citybrain.model import Level
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
+from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
 from rules.calendar import calendar_of
 from rules.conditions import Comparison, Condition, Conditions
-from rules.derived import DERIVED
-from rules.geofence import Event, GeofenceJudge
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.measures import Against, Measure, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
-from rules.shape import (
-    ConditionEntry,
-    ConditionList,
-    ConditionsEntry,
-    GeofenceRule,
-    LevelEntry,
-    LimitEntry,
-    MeasureEntry,
-    NoDataRule,
-    RuleEntry,
-    ThresholdRule,
-    Value,
-)
-from rules.silence import ANY_METRIC, SilenceJudge
+from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limits import LevelEntry, LimitEntry
+from rules.shape.measures import MeasureEntry
+from rules.shape.rule import RuleEntry
+from rules.shape.threshold import ThresholdRule
+from rules.shape.values import Value
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
 DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadband [E].
-RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in a row [E].
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
-
-
-def series_key(entry: MeasureEntry, accepted: Sequence[str]) -> str:
-    """Return the key of the series that a measure reads: by metric, and by flags where more than valid ones count."""
-    if entry.derived is not None:
-        return f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived
-    assert entry.metric is not None, "a measure has a metric or a derived value"
-    return entry.metric if tuple(accepted) == (VALID_FLAG,) else f"{entry.metric}|{''.join(accepted)}"
-
-
-def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
-    """Return the metrics that a measure needs at its site: one of them at least must be offered."""
-    if entry.derived is not None:
-        return DERIVED[entry.derived, entry.edition].inputs
-    assert entry.metric is not None, "a measure has a metric or a derived value"
-    return (entry.metric,)
-
-
-def unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure's value: a slope is per hour, a quotient is a ratio."""
-    return RATIO if entry.divided_by is not None else plain_unit_of(entry, registry)
-
-
-def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure before it is set against anything; a slope is per hour."""
-    if entry.derived is not None:
-        unit = DERIVED[entry.derived, entry.edition].unit
-    else:
-        assert entry.metric is not None, "a measure has a metric or a derived value"
-        unit = registry.metrics[entry.metric].unit
-    return f"{unit}/h" if entry.slope_over is not None else unit
-
-
-def number_in(quantity: Quantity, unit: str) -> float:
-    """Return the quantity's number in the unit of a measure; a slope may be written per minute.
-
-    Raises ValueError for a quantity of another unit.
-    """
-    if quantity.unit == unit:
-        return quantity.number
-    if unit == RATIO and quantity.unit == "%":
-        return quantity.number / 100
-    if unit.endswith("/h") and quantity.unit == f"{unit.removesuffix('/h')}/min":
-        return quantity.number * HOUR / MINUTE
-    raise ValueError(f"the unit is {quantity.unit}, expected {unit}")
-
-
-def words_of(entry: MeasureEntry, registry: Registry) -> Words:
-    """Return what a measure is called."""
-    if entry.derived is not None:
-        return DERIVED[entry.derived, entry.edition].words
-    assert entry.metric is not None, "a measure has a metric or a derived value"
-    return registry.metrics[entry.metric].words
 
 
 class ThresholdBinder:
@@ -247,63 +182,6 @@ class ThresholdBinder:
         return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
 
 
-def bind_silence(entry: NoDataRule, rule: Rule, site: Site, registry: Registry) -> SilenceJudge | None:
-    """Return the judge of a `no_data` rule at the site; None where the site does not offer the metric."""
-    if entry.metric != ANY_METRIC and entry.metric not in site.metrics:
-        return None
-    period = max(site.period, registry.covers(entry.metric) or 0)
-    spans = tuple(
-        (level.rank, silence_of(entry.silent_for[level], period)) for level in Level if level in entry.silent_for
-    )
-    return SilenceJudge(rule, Timing(entry.keep_firing_for, entry.min_life, spans[0][0]), entry.metric, spans)
-
-
-def silence_of(text: str, period: int) -> int:
-    """Return the milliseconds of `3 periods` or of a duration. Raises ValueError for anything else."""
-    number, _, word = text.partition(" ")
-    if word in ("period", "periods") and number.replace(".", "", 1).isdigit():
-        return round(float(number) * period)
-    return parse_duration(text)
-
-
-class GeofenceBinder:
-    """Binds one geofence rule to sites that move."""
-
-    def __init__(self, entry: GeofenceRule, rule: Rule, registry: Registry) -> None:
-        self._entry = entry
-        self._rule = rule
-        _, where = entry.event
-        zones = [zone for zone in registry.zones.values() if zone.id == where.id or zone.kind == where.kind]
-        self._zones = frozenset(zone.id for zone in zones)
-        self._around: AreaIndex | None = None
-        if entry.buffer is not None:
-            by_m = metres_of(parse_quantity(entry.buffer))
-            self._around = AreaIndex((zone.id, widened(zone.area, by_m=by_m)) for zone in zones)
-
-    def bind(self, site: Site) -> GeofenceJudge | None:
-        """Return the judge of the rule at the site; None where the site does not move."""
-        if not site.moves:
-            return None
-        rungs = _moving_rungs(self._entry, site)
-        timing = Timing(self._entry.keep_firing_for, self._entry.min_life, rungs[0][0])
-        event, _ = self._entry.event
-        around = self._around.containing if self._around is not None else None
-        silent_for = site.silent_for(None)
-        return GeofenceJudge(self._rule, timing, Event(event), self._zones, rungs, silent_for, around)
-
-
-def metres_of(quantity: Quantity) -> float:
-    """Return a length in metres. Raises ValueError for what is no length."""
-    if quantity.unit not in ("m", "km"):
-        raise ValueError(f"the unit is {quantity.unit}, expected m or km")
-    return quantity.number * (1000 if quantity.unit == "km" else 1)
-
-
-def _moving_rungs(entry: GeofenceRule, site: Site) -> tuple[tuple[int, Holding], ...]:
-    dwell = entry.dwell or {level: 0 for level in Level if level is entry.level}
-    return tuple((level.rank, _moving_holding(entry, level, dwell[level], site)) for level in Level if level in dwell)
-
-
 def _against(entry: MeasureEntry) -> Against | None:
     if entry.minus is not None:
         return Against.MINUS
@@ -326,8 +204,3 @@ def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure)
         return Holding(URGENT_HOLD if hold is None else hold, 1, measure.period, measure.covers, has_gaps=has_gaps)
     samples = CONFIRMING_SAMPLES if level.rank >= Level.ORANGE.rank and has_gaps else 1
     return Holding(hold or 0, samples, measure.period, measure.covers, has_gaps=has_gaps)
-
-
-def _moving_holding(entry: GeofenceRule, level: Level, hold: int, site: Site) -> Holding:
-    is_gated = level.rank >= Level.ORANGE.rank and not entry.urgent
-    return Holding(hold, CONFIRMING_SAMPLES if is_gated else 1, site.period, 0)

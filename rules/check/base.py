@@ -1,0 +1,79 @@
+"""What the checks of all types of rule share: places, names and values."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from citybrain.documents import Document
+from citybrain.model import Scenario
+from citybrain.problems import Problem
+from citybrain.registry import COUNTY, Registry
+from citybrain.units import parse_quantity
+from rules.binding.units import number_in
+from rules.shape.places import Where
+from rules.shape.values import Value
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Checks what stands in a rule; `loc` is where the rule stands in its document."""
+
+    document: Document
+    registry: Registry
+    scenario: Scenario
+    loc: Loc
+
+    def _where(self, where: Where, loc: Loc) -> Iterator[Problem]:
+        for kind in where.kind:
+            if kind not in self.registry.kinds:
+                yield self._unknown((*loc, "kind"), "R204", kind, self.registry.kinds)
+        for site in where.site:
+            if site not in self.registry.sites:
+                yield self._unknown((*loc, "site"), "R203", site, self.registry.sites)
+        counties = [zone.id for zone in self.registry.zones.values() if zone.kind == COUNTY]
+        for county in where.county:
+            if county not in counties:
+                yield self._unknown((*loc, "county"), "R205", county, counties)
+        attributes = {name for kind in self.registry.kinds.values() for name in kind.attributes}
+        for name in where.attribute:
+            if name not in attributes:
+                yield self._unknown((*loc, "attribute", name), "R213", name, attributes)
+        if where.zone is not None:
+            yield from self._zone((*loc, "zone"), where.zone.kind, where.zone.id)
+
+    def _zone(self, loc: Loc, kind: str | None, zone: str | None) -> Iterator[Problem]:
+        if kind is not None and kind not in (kinds := {zone.kind for zone in self.registry.zones.values()}):
+            yield self._unknown((*loc, "kind"), "R206", kind, kinds)
+        if zone is not None and zone not in self.registry.zones:
+            yield self._unknown((*loc, "id"), "R205", zone, self.registry.zones)
+
+    def _value(self, loc: Loc, value: Value, unit: str) -> Iterator[Problem]:
+        for text in (value.quantity, value.plus):
+            if text is None:
+                continue
+            try:
+                number_in(parse_quantity(text), unit)
+            except ValueError:
+                yield self.document.problem(loc, "R211", found=text, expected=unit)
+        if value.site is not None:
+            units = {
+                kind.attributes[value.site] for kind in self.registry.kinds.values() if value.site in kind.attributes
+            }
+            if not units:
+                attributes = {name for kind in self.registry.kinds.values() for name in kind.attributes}
+                yield self._unknown(loc, "R213", value.site, attributes)
+            elif unit not in units:
+                yield self.document.problem(loc, "R211", found=f"{value.site} ({', '.join(units)})", expected=unit)
+
+    def _rising(self, loc: Loc, spans: Mapping[str, int]) -> Iterator[Problem]:
+        """Check that a higher level asks for a longer time."""
+        for (low, first), (high, second) in pairwise(spans.items()):
+            if second < first:
+                yield self.document.problem((*loc, high), "R209", low=low, high=high, sign="<")
+
+    def _unknown(self, loc: Loc, code: str, found: str, known: Iterable[str]) -> Problem:
+        near = difflib.get_close_matches(found, sorted(known), n=1)
+        return self.document.problem(loc, code, key=found, hint=near[0] if near else "")

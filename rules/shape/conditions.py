@@ -1,0 +1,34 @@
+"""Conditions: one measure against one value, and several of them together."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from citybrain.metrics import Entry, Name
+from rules.shape.values import AnyValue, Compared
+
+
+class ConditionEntry(Compared):
+    """One measure against one value."""
+
+    measure: Name
+    at_least: AnyValue | None = None
+    above: AnyValue | None = None
+    at_most: AnyValue | None = None
+    below: AnyValue | None = None
+
+
+class ConditionList(Entry):
+    """Conditions of which any one is enough; a plain list means all."""
+
+    any: Annotated[tuple[ConditionEntry, ...], Field(min_length=1)]
+
+
+ConditionsEntry = tuple[ConditionEntry, ...] | ConditionList
+
+
+class TightenEntry(Entry):
+    """All limits times a factor while conditions hold, as wet ground makes every rain limit smaller."""
+
+    times: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    conditions: Annotated[tuple[ConditionEntry, ...], Field(alias="while", min_length=1)]

@@ -1,0 +1,66 @@
+"""What every rule says, whatever its type, with the tests that stand beside it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from citybrain.instants import MINUTE, Duration, Instant
+from citybrain.metrics import Entry, KindName, Name
+from citybrain.model import Level, Scenario, Words
+from citybrain.sites import SiteId
+from rules.shape.places import Where
+
+RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+
+
+RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
+
+
+class Expected(Entry):
+    """One event that a test expects, `at` a time after its start."""
+
+    at: Duration
+    level: Level
+    state: Literal["firing", "recovering", "cleared"]
+    no_data: bool = False
+
+
+class RuleTest(Entry):
+    """A test that stands beside its rule: values at one site, and the events they must give, all of them."""
+
+    name: str
+    site: SiteId
+    start: Instant | None = None
+    every: Duration | None = None  # Default: the site's own period.
+    values: dict[Name, str] = {}
+    positions: tuple[tuple[float, float] | None, ...] = ()
+    expect: tuple[Expected, ...]
+
+
+class AlsoIn(Entry):
+    """A second scenario that the same event belongs to; it is published once, on its own scenario's topic."""
+
+    scenario: Scenario
+    row: RowId
+    where: Where | None = None  # Only the events of these sites.
+
+
+class RuleEntry(Entry):
+    """What every rule says, whatever its type."""
+
+    id: RuleId
+    rows: tuple[RowId, ...] = ()
+    words: Words = Field(alias="name")
+    hazard: KindName
+    where: Where
+    also_in: tuple[AlsoIn, ...] = ()
+    keep_firing_for: Duration = 0
+    min_life: Duration = 30 * MINUTE
+    urgent: bool = False
+    source: Annotated[tuple[str, ...], Field(min_length=1)]
+    cause: Words
+    consequence: Words
+    action: Words
+    respond_within: Duration
+    false_positives: Words
+    tests: tuple[RuleTest, ...] = ()
