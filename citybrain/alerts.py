@@ -52,6 +52,10 @@ class SubjectKind(StrEnum):
 
     SITE = "site"
     ASSET_IN_ZONE = "asset_in_zone"
+    ZONE = "zone"
+    COUNTY = "county"
+    CITY = "city"
+    CELL = "cell"
 
 
 _FORBID = ConfigDict(extra="forbid")
@@ -64,15 +68,15 @@ class Subject:
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
 
     kind: SubjectKind
-    site: str
-    zone: str | None
+    site: str | None  # None for an area.
+    zone: str | None  # The zone, county, city or cell of an area; the zone that an asset is in.
     words: Words
     position: tuple[float, float]  # (lon, lat), WGS 84.
 
     @property
     def key(self) -> str:
         """Return the part of an alert's identity that names the subject."""
-        return self.site if self.zone is None else f"{self.site}@{self.zone}"
+        return "@".join(part for part in (self.site, self.zone) if part is not None)
 
 
 @dataclass(frozen=True, slots=True)

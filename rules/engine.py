@@ -8,7 +8,7 @@ Silence is counted on the clock of the living log: where two neighbouring record
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,14 +21,14 @@ from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
 from citybrain.sites import Site
 from rules.deadlines import LogClock, Silence
 from rules.derived_series import DerivedSeries
-from rules.explain import compose, ended, identity, subject_of
+from rules.explain import ended
 from rules.geofence import POSITION
-from rules.lifecycle import Alert, advance
-from rules.rule import Heard, Judge, level_of
+from rules.publishing import Publisher, When
+from rules.rule import Heard, Judge
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
 from rules.silence import ANY_METRIC
-from rules.site_state import THE_SITE, Shelf, SiteState, Standing, last_events, load_state, new_series, new_state
+from rules.site_state import Shelf, SiteState, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
@@ -45,14 +45,6 @@ class Judgement:
 
 
 NOTHING = Judgement()
-
-
-@dataclass(slots=True)
-class _When:
-    """The instant that is judged, and the time of the record that asks for it. Frozen it would cost three times."""
-
-    instant: int
-    at: int
 
 
 class _Intake:
@@ -87,6 +79,7 @@ class Engine:
         self._drill = drill
         self._sites: dict[str, SiteState] = {}
         self._clock = LogClock()
+        self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
     @property
     def at(self) -> int | None:
@@ -192,10 +185,10 @@ class Engine:
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
-                self._judge(state, state.standings[due.place], _When(due.at, due.at), events)
+                self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
         return events
 
-    def _hear(self, state: SiteState, key: str, when: _When) -> None:
+    def _hear(self, state: SiteState, key: str, when: When) -> None:
         """Note that a series was heard: the newest observation counts, however late it came.
 
         A burst after a broken link brings old values; more than a period is left for the next one to come.
@@ -224,17 +217,17 @@ class Engine:
             while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
                 heard.passed += 1
             self._schedule(state, key)
-            self._judge_silence(state, key, _When(due.at, due.at), events)
+            self._judge_silence(state, key, When(due.at, due.at), events)
         else:
             self._schedule(state, key)
 
-    def _judge_silence(self, state: SiteState, key: str, when: _When, events: list[AlertEvent]) -> None:
+    def _judge_silence(self, state: SiteState, key: str, when: When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
             standing = state.standings[place]
             if standing.judge.is_about_silence:
-                self._judge(state, standing, when, events)
-            elif self._is_silent(state, standing.judge):
-                self._mark_silent(state, standing, when, events)
+                self._publisher.judge(state, standing, when, events)
+            elif self._publisher.is_silent(state, standing.judge):
+                self._publisher.mark_silent(state, standing, when, events)
 
     # Intake
 
@@ -249,7 +242,7 @@ class Engine:
 
     def _take_in(self, state: SiteState, reading: Reading, at: int) -> _Intake:
         """Put the values of a reading into the series of its site."""
-        intake, when = _Intake(), _When(reading.observed_at, at)
+        intake, when = _Intake(), When(reading.observed_at, at)
         for metric, value in reading.values.items():
             shelf = state.shelves.get(metric) or self._shelf(state, metric)
             if shelf is None:
@@ -295,7 +288,7 @@ class Engine:
             series = state.series[key] = new_series(state.plan, key)
         return series
 
-    def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: _When, value: float) -> None:
+    def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: When, value: float) -> None:
         """Put one value into a series of the site."""
         arrival = series.add(when.instant, value)
         if arrival is Arrival.NEWEST:
@@ -312,7 +305,7 @@ class Engine:
             metric = key.partition("|")[0]
             intake.refuse(Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value")
 
-    def _derive(self, state: SiteState, intake: _Intake, when: _When) -> None:
+    def _derive(self, state: SiteState, intake: _Intake, when: When) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
             if not any(key in derived.derived.inputs for key in intake.touched):
@@ -322,9 +315,9 @@ class Engine:
                 known = state.series[derived.key].instants
                 instants.update(at for at in reversed(known) if at > when.instant)
             for instant in sorted(instants):
-                self._derive_at(state, intake, derived, _When(instant, when.at))
+                self._derive_at(state, intake, derived, When(instant, when.at))
 
-    def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: _When) -> None:
+    def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: When) -> None:
         value = derived.value_at(state.series, when.instant, state.plan.site, self._registry)
         if value is None:
             # A revision may take away what was known.
@@ -337,7 +330,7 @@ class Engine:
         if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
             self._hear(state, derived.key, when)
 
-    def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: _When) -> None:
+    def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: When) -> None:
         if state.position_at is not None and when.instant <= state.position_at:
             return
         state.position, state.position_at = position, when.instant
@@ -354,7 +347,7 @@ class Engine:
             standing = state.standings[place]
             instant = self._instant(state, standing.judge, at)
             if standing.events or not standing.judge.is_quiet(standing.memory, state, instant):
-                self._judge(state, standing, _When(instant, at), events)
+                self._publisher.judge(state, standing, When(instant, at), events)
 
     def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
         """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
@@ -371,86 +364,6 @@ class Engine:
             elif key == POSITION:
                 newest = max(newest, state.position_at or 0)
         return newest
-
-    def _judge(self, state: SiteState, standing: Standing, when: _When, events: list[AlertEvent]) -> None:
-        """Judge one rule at one site; add what is to be published."""
-        judge = standing.judge
-        findings = judge.judge(standing.memory, state, when.instant, is_open=bool(standing.events))
-        for finding in findings:
-            key = finding.zone or THE_SITE
-            before = standing.alerts.get(key)
-            if before is None and finding.verdict.since is None:
-                continue
-            before = before or Alert()
-            after, step = advance(before, finding.verdict, judge.timing)
-            if after.is_open and (before.no_data or not before.is_open):
-                after = replace(after, no_data=self._is_silent(state, judge))
-            if step is not None or after.no_data != before.no_data:
-                events.append(self._publish(state, standing, when, key, after))
-            else:
-                standing.alerts[key] = after
-        if judge.has_wakes:
-            self._wake_later(state, standing, when, [finding.verdict.wake_in for finding in findings])
-
-    def _wake_later(self, state: SiteState, standing: Standing, when: _When, waits: list[int | None]) -> None:
-        """Schedule the next judging of what may change although nothing comes."""
-        alerts = [alert for alert in standing.alerts.values() if alert.is_open]
-        timers = [
-            since + standing.judge.timing.keep - when.instant
-            for alert in alerts
-            for since in (*alert.leaving, alert.clearing)
-            if since is not None
-        ]
-        min_life = standing.judge.timing.min_life
-        lives = [(alert.fired_at or 0) + min_life - when.instant for alert in alerts if alert.clearing is not None]
-        due = [wait for wait in (*waits, *timers, *lives) if wait is not None and wait > 0]
-        standing.wake_at = when.at + min(due) if due else None
-        if standing.wake_at is not None:
-            self._clock.schedule_wake(state.plan.site.id, standing.place, standing.wake_at)
-
-    def _mark_silent(self, state: SiteState, standing: Standing, when: _When, events: list[AlertEvent]) -> None:
-        """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
-        for key, alert in list(standing.alerts.items()):
-            if alert.is_open and not alert.no_data:
-                events.append(self._publish(state, standing, when, key, replace(alert, no_data=True)))
-
-    def _is_silent(self, state: SiteState, judge: Judge) -> bool:
-        """Tell whether any series that the judge reads has been silent for too long to be known."""
-        heard = state.heard
-        return any(
-            key in heard and self._clock.living - heard[key].at >= span for key, span in judge.silent_after.items()
-        )
-
-    def _publish(self, state: SiteState, standing: Standing, when: _When, key: str, after: Alert) -> AlertEvent:
-        """Give the change its identity and its text, and keep it as the last word on the alert."""
-        rule, zone = standing.judge.rule, key or None
-        before = standing.alerts.get(key) or Alert()
-        subject = subject_of(state.plan.site, state.position or state.plan.site.position, zone, self._registry)
-        if before.is_open:
-            after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
-        else:
-            after = replace(identity(after, self._status, self._drill, rule, subject), sequence=1)
-        event = compose(
-            rule=rule,
-            catalog=self._rules.catalog,
-            status=self._status,
-            site=state.plan.site,
-            subject=subject,
-            also_in=state.plan.also_in[rule.id],
-            zones=(zone,) if zone is not None else state.plan.zones,
-            alert=after,
-            previous=level_of(before.rank) if before.is_open else None,
-            evidence=standing.judge.evidence(state, when.instant, rank=after.rank, zone=zone),
-            observed_at=when.instant,
-            sent=when.at,
-            registry=self._registry,
-        )
-        standing.alerts[key] = after
-        if after.is_open:
-            standing.events[key] = event
-        else:
-            standing.events.pop(key, None)
-        return event
 
 
 def _wrong_clock(reading: Reading, at: int) -> Rejection:

@@ -47,7 +47,7 @@ def compose(
     rule: Rule,
     catalog: str,
     status: Status,
-    site: Site,
+    county: str,
     subject: Subject,
     zones: tuple[str, ...],
     also_in: tuple[Scenario, ...],
@@ -72,7 +72,7 @@ def compose(
         also_in=also_in,
         rule=RuleReference(rule.id, catalog),
         subject=subject,
-        county=site.county,
+        county=county,
         geometry=_point(subject.position),
         zones=zones,
         level=level,
@@ -83,7 +83,7 @@ def compose(
         observed_at=observed_at,
         sent=sent,
         evidence=evidence,
-        headline=_both(lambda language: _headline(language, rule, subject, site, alert, evidence, registry)),
+        headline=_both(lambda language: _headline(language, rule, subject, county, alert, evidence, registry)),
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
         tiers=tiers_of(level),
@@ -120,14 +120,14 @@ def _both(text: Any) -> Words:
 
 
 def _headline(
-    language: Language, rule: Rule, subject: Subject, site: Site, alert: Alert, evidence: Evidence, registry: Registry
+    language: Language, rule: Rule, subject: Subject, county: str, alert: Alert, evidence: Evidence, registry: Registry
 ) -> str:
     key = "cleared" if alert.state is State.CLEARED else "no_data" if alert.no_data else "raised"
     level = level_of(alert.rank)
     return say(
         language,
         f"alert.{key}",
-        county=registry.county_name(site.county).in_language(language),
+        county=registry.county_name(county).in_language(language),
         subject=subject.words.in_language(language),
         rule=rule.words.in_language(language),
         level=say(language, f"level.{level.value}"),

@@ -3,26 +3,16 @@
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from citybrain.alerts import EVENTS, AlertEvent, State
+from citybrain.alerts import EVENTS, AlertEvent, State, Subject
+from citybrain.model import Scenario
+from citybrain.registry import Registry
 from rules.deadlines import LogClock
+from rules.explain import subject_of
 from rules.lifecycle import Alert
-from rules.rule import Heard, Judge
+from rules.publishing import THE_SITE, Standing
+from rules.rule import Heard
 from rules.ruleset import SitePlan
 from rules.series import Series
-
-THE_SITE = ""  # The key of an alert about the site itself, beside the ids of zones.
-
-
-@dataclass(slots=True)
-class Standing:
-    """One judge's memory and its alerts, by zone or `THE_SITE`, with the event that was published last."""
-
-    judge: Judge
-    place: int  # Of the judge in the plan.
-    memory: Any
-    alerts: dict[str, Alert] = field(default_factory=dict)
-    events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
-    wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +38,28 @@ class SiteState:
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
     shelves: dict[str, Shelf] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Return the id of the site."""
+        return self.plan.site.id
+
+    @property
+    def county(self) -> str:
+        """Return the adcode of the site's county."""
+        return self.plan.site.county
+
+    def subject(self, zone: str | None, registry: Registry) -> Subject:
+        """Return what an alert is about: the site, or the site as an asset in a zone."""
+        return subject_of(self.plan.site, self.position or self.plan.site.position, zone, registry)
+
+    def zones_of(self, zone: str | None) -> tuple[str, ...]:
+        """Return the zones that an alert names."""
+        return (zone,) if zone is not None else self.plan.zones
+
+    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
+        """Return the further scenarios that the events of a rule belong to here."""
+        return self.plan.also_in[rule_id]
 
     def silence(self, key: str) -> int:
         """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
