@@ -19,6 +19,8 @@ from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile
 
 SHIPPED = Path(__file__).parent / "catalog"
 COUNTY = "county"
+CITY = "331100"  # Lishui's own adcode of GB/T 2260.
+CITY_WORDS = Words("丽水市", "Lishui")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Registry:
 
     def county_name(self, adcode: str) -> Words:
         """Return the name of a county; its adcode where no outline names it."""
+        if adcode == CITY:
+            return CITY_WORDS
         zone = self.zones.get(adcode)
         return zone.words if zone is not None else Words(adcode, adcode)
 

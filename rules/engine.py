@@ -27,6 +27,7 @@ from rules.publishing import Publisher, When
 from rules.rule import Heard, Judge
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
+from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
 from rules.site_state import Shelf, SiteState, last_events, load_state, new_series, new_state
 
@@ -42,6 +43,7 @@ class Judgement:
 
     events: tuple[AlertEvent, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
 
 NOTHING = Judgement()
@@ -78,6 +80,7 @@ class Engine:
         self._status = status
         self._drill = drill
         self._sites: dict[str, SiteState] = {}
+        self._signals: list[Signal] = []  # Told since the last record; handed out with it.
         self._clock = LogClock()
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
@@ -104,22 +107,24 @@ class Engine:
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
             if site is None:
-                return Judgement(tuple(events), (rejection,) if rejection is not None else ())
+                return Judgement(tuple(events), (rejection,) if rejection is not None else (), self._told())
             state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
-            return Judgement(tuple(events), (_wrong_clock(reading, at),))
+            return Judgement(tuple(events), (_wrong_clock(reading, at),), self._told())
         intake = self._take_in(state, reading, at)
         if intake.touched:
             self._judge_touched(state, intake, at, events)
-        if not events and not intake.refused:
+            if state.plan.senders:
+                self._tell(state, intake.touched, at)
+        if not events and not intake.refused and not self._signals:
             return NOTHING
-        return Judgement(tuple(events), intake.rejections(reading.site))
+        return Judgement(tuple(events), intake.rejections(reading.site), self._told())
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
         if self._clock.move_quietly(at):
             return NOTHING
-        return Judgement(tuple(self._move_to(at)))
+        return Judgement(tuple(self._move_to(at)), signals=self._told())
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
@@ -226,8 +231,35 @@ class Engine:
             standing = state.standings[place]
             if standing.judge.is_about_silence:
                 self._publisher.judge(state, standing, when, events)
-            elif self._publisher.is_silent(state, standing.judge):
+            elif standing.judge.is_blind(state):
                 self._publisher.mark_silent(state, standing, when, events)
+        if key == ANY_METRIC:
+            self._tell_silence(state, when.at, is_silent=True)
+
+    # Telling
+
+    def _tell(self, state: SiteState, touched: list[str], at: int) -> None:
+        """Tell the area stage what the new samples have made of the site's measures."""
+        site = state.plan.site.id
+        for place in state.plan.senders_of(tuple(touched)):
+            sender = state.plan.senders[place]
+            instant = newest_of(state, sender.series_keys)
+            self._signals.append(sender.tell(state, instant, site=site, at=at))
+        if ANY_METRIC in touched and state.told_silent is not False:
+            self._tell_silence(state, at, is_silent=False)
+
+    def _tell_silence(self, state: SiteState, at: int, *, is_silent: bool) -> None:
+        """Tell the area stage that the site has fallen silent, or is heard."""
+        state.told_silent = is_silent
+        for sender in state.plan.senders:
+            if sender.silences:
+                self._signals.append(sender.tell_silence(state, site=state.plan.site.id, at=at))
+
+    def _told(self) -> tuple[Signal, ...]:
+        """Return the signals that were told, once."""
+        signals = tuple(self._signals)
+        self._signals.clear()
+        return signals
 
     # Intake
 

@@ -7,6 +7,7 @@ from citybrain.alerts import AlertEvent
 from citybrain.codec import Decoded, decode
 from citybrain.model import Control, Feed, Reading, Reason, Rejection, Status
 from rules.engine import Engine, Judgement
+from rules.signals import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Output:
     events: tuple[AlertEvent, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     readings: int = 0
+    signals: tuple[Signal, ...] = ()
 
 
 class Intake:
@@ -43,25 +45,29 @@ class Intake:
         """Judge one record. A fault of the record is a rejection, never an exception."""
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
-            return Output(self.engine.advance(record.at).events)
+            moved = self.engine.advance(record.at)
+            return Output(moved.events, signals=moved.signals)
         if isinstance(decoded, Rejection):
-            return Output(self.engine.advance(record.at).events, (decoded,))
+            moved = self.engine.advance(record.at)
+            return Output(moved.events, (decoded,), signals=moved.signals)
         return self._judge(record, decoded)
 
     def _judge(self, record: FeedRecord, readings: Decoded) -> Output:
         assert not isinstance(readings, Control | Rejection), "only readings are judged"
         if len(readings) == 1:
             judged = self._judge_one(record, readings[0])
-            return Output(judged.events, judged.rejections, 1)
+            return Output(judged.events, judged.rejections, 1, judged.signals)
         all_judged = [self._judge_one(record, reading) for reading in readings]
         events = tuple(event for judged in all_judged for event in judged.events)
         rejections = tuple(rejection for judged in all_judged for rejection in judged.rejections)
-        return Output(events, rejections, len(readings))
+        signals = tuple(signal for judged in all_judged for signal in judged.signals)
+        return Output(events, rejections, len(readings), signals)
 
     def _judge_one(self, record: FeedRecord, reading: Reading) -> Judgement:
         misplaced = self._misplaced(record, reading)
         if misplaced is not None:
-            return Judgement(self.engine.advance(record.at).events, (misplaced,))
+            moved = self.engine.advance(record.at)
+            return Judgement(moved.events, (misplaced,), moved.signals)
         return self.engine.observe(reading, at=record.at, feed=record.feed)
 
     def _misplaced(self, record: FeedRecord, reading: Reading) -> Rejection | None:

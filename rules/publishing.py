@@ -10,7 +10,7 @@ from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import compose, identity
 from rules.lifecycle import Alert, advance
-from rules.rule import Heard, Judge, SiteView, level_of
+from rules.rule import Judge, SiteView, level_of
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
 
@@ -41,11 +41,6 @@ class Holder(SiteView, Protocol):
     @property
     def id(self) -> str:
         """Return the id under which it is scheduled."""
-        ...
-
-    @property
-    def heard(self) -> dict[str, Heard]:
-        """Return when each of its series was heard last."""
         ...
 
     @property
@@ -88,7 +83,7 @@ class Publisher:
             before = before or Alert()
             after, step = advance(before, finding.verdict, judge.timing)
             if after.is_open and (before.no_data or not before.is_open):
-                after = replace(after, no_data=self.is_silent(holder, judge))
+                after = replace(after, no_data=judge.is_blind(holder))
             if step is not None or after.no_data != before.no_data:
                 events.append(self._publish(holder, standing, when, key, after))
             else:
@@ -101,13 +96,6 @@ class Publisher:
         for key, alert in list(standing.alerts.items()):
             if alert.is_open and not alert.no_data:
                 events.append(self._publish(holder, standing, when, key, replace(alert, no_data=True)))
-
-    def is_silent(self, holder: Holder, judge: Judge) -> bool:
-        """Tell whether any series that the judge reads has been silent for too long to be known."""
-        heard = holder.heard
-        return any(
-            key in heard and self._clock.living - heard[key].at >= span for key, span in judge.silent_after.items()
-        )
 
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""

@@ -14,6 +14,7 @@ from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
+from rules.binding.areas import AreaSetBinder
 from rules.binding.geofence import GeofenceBinder
 from rules.binding.no_data import bind_silence
 from rules.binding.threshold import ThresholdBinder
@@ -22,12 +23,15 @@ from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.rule import Judge, Rule
+from rules.shape.geofence import GeofenceRule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.threshold import ThresholdRule
-from rules.silence import SilenceJudge
+from rules.signals import Sender
+from rules.silence import ANY_METRIC, SilenceJudge
 from rules.threshold import ThresholdJudge
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
@@ -69,18 +73,30 @@ class SitePlan:
     derived: tuple[DerivedSeries, ...]
     silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
+    senders: tuple[Sender, ...]  # What is told of the site to rules over several sites.
+    senders_by_series: Mapping[str, tuple[int, ...]]
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
         """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
-        places = self._places.get(series)
-        if places is None:
-            found = {place for key in series for place in self.by_series.get(key, ())}
-            places = self._places[series] = tuple(sorted(found))
-        return places
+        return _kept(self._places, self.by_series, series)
+
+    def senders_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the places of the senders that read any of the series, ascending."""
+        return _kept(self._senders, self.senders_by_series, series)
+
+
+def _kept(
+    kept: dict[tuple[str, ...], tuple[int, ...]], by_series: Mapping[str, tuple[int, ...]], series: tuple[str, ...]
+) -> tuple[int, ...]:
+    places = kept.get(series)
+    if places is None:
+        places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
+    return places
 
 
 class RuleSet:
@@ -95,11 +111,17 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
+        entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.rules.values()}
+        self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
         self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
     def only(self, rule_id: str) -> "RuleSet":
-        """Return the same set with nothing but one rule in it; for tests of that rule."""
-        return RuleSet(self.registry, [self.rules[rule_id]])
+        """Return the same set with nothing but one rule in it, and those whose alerts it is about."""
+        return RuleSet(self.registry, [self.rules[name] for name in sorted(self._needed(rule_id))])
+
+    def _needed(self, rule_id: str) -> set[str]:
+        named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
+        return {rule_id}.union(*(self._needed(name) for name in named))
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
@@ -112,8 +134,12 @@ class RuleSet:
             plan = self._plans[site.id] = self._make_plan(site)
         return plan
 
+    def is_armed(self, rule_id: str) -> bool:
+        """Tell whether there is any site, or any group of sites, that the rule is judged at."""
+        return self.areas.plan.has_groups(rule_id) or bool(self.sites_of(rule_id))
+
     def sites_of(self, rule_id: str) -> list[Site]:
-        """Return the sites that the rule is armed at."""
+        """Return the sites that the rule is armed at; none for a rule over several sites."""
         return [
             site
             for site in self.registry.sites.values()
@@ -122,6 +148,7 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
+        senders = self.areas.senders_of(site)
         judges = tuple(
             judge
             for rule_id, checked in self.rules.items()
@@ -134,10 +161,17 @@ class RuleSet:
                 by_series[key] = (*by_series.get(key, ()), place)
             for spec in judge.measures if isinstance(judge, ThresholdJudge) else ():
                 reach[spec.series] = max(reach.get(spec.series, 0), spec.reach)
+        senders_by_series: dict[str, tuple[int, ...]] = {}
+        for place, sender in enumerate(senders):
+            for key in sender.series_keys:
+                senders_by_series[key] = (*senders_by_series.get(key, ()), place)
+            for told in sender.measures:
+                if told is not None:
+                    reach[told.series] = max(reach.get(told.series, 0), told.reach)
         standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
-        derived = self._derived(judges, reach)
+        derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
         flagged: dict[str, tuple[str, ...]] = {}
-        for key in by_series:
+        for key in {**by_series, **senders_by_series}:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
@@ -148,7 +182,9 @@ class RuleSet:
             by_series=by_series,
             reach=reach,
             derived=derived,
-            silences=_silences(judges),
+            senders=senders,
+            senders_by_series=senders_by_series,
+            silences=_silences(judges, senders),
             flagged=flagged,
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
@@ -163,19 +199,21 @@ class RuleSet:
             if also.where is None or self._concerns(also.where, site, zones)
         )
 
-    def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
+    def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
-        for judge in judges:
-            checked = self.rules[judge.rule.id].entry
-            if not isinstance(checked, ThresholdRule):
+        for rule_id in rule_ids:
+            checked = self.rules[rule_id].entry
+            if not isinstance(checked, LimitedRule):
                 continue
             for entry in checked.all_measures().values():
-                if entry.derived is not None:
-                    key = series_key(entry, checked.accept_flags)
+                if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
                     for metric in found[key].derived.inputs:
                         reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
+
+    def _is_concerned(self, where: Where, site: Site) -> bool:
+        return self._concerns(where, site, self.zones_at(site.position))
 
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
         if where.kind and site.kind not in where.kind:
@@ -211,6 +249,7 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
     if not paths:
         return None, [Problem(rules, 1, 1, "R120", {"pattern": "*.yaml"})]
     checked: dict[str, CheckedRule] = {}
+    checks: list[tuple[RuleCheck, AnyRule]] = []
     for path in paths:
         document, faults = load(path)
         problems += faults
@@ -219,7 +258,10 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
         file, faults = validated(document, RuleFile)
         problems += faults
         if file is not None:
-            problems += _check_file(document, file, registry, checked)
+            problems += _check_file(document, file, registry, checked, checks)
+    entries = {rule_id: one.entry for rule_id, one in checked.items()}
+    for check, entry in checks:
+        problems += check.unfit_names(entry, entries)
     if problems:
         return None, sorted_problems(problems)
     rules_set = RuleSet(registry, checked.values())
@@ -230,12 +272,16 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
     """Yield a problem for each rule that no site of the catalog could ever meet."""
     for checked in rules.rules.values():
-        if not rules.sites_of(checked.rule.id):
+        if not rules.is_armed(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 
 def _check_file(
-    document: Document, file: RuleFile, registry: Registry, checked: dict[str, CheckedRule]
+    document: Document,
+    file: RuleFile,
+    registry: Registry,
+    checked: dict[str, CheckedRule],
+    checks: list[tuple[RuleCheck, AnyRule]],
 ) -> list[Problem]:
     problems: list[Problem] = []
     folder = document.path.parent.name
@@ -243,7 +289,9 @@ def _check_file(
         problems.append(document.problem(("scenario",), "R216", found=file.scenario.value, folder=folder))
     for index, entry in enumerate(file.rules):
         loc = ("rules", index)
-        problems += RuleCheck(document, registry, file.scenario, loc).problems(entry)
+        check = RuleCheck(document, registry, file.scenario, loc)
+        problems += check.problems(entry)
+        checks.append((check, entry))
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))
@@ -273,17 +321,22 @@ def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge 
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
         return lambda site: bind_silence(entry, rule, site, registry)
-    return GeofenceBinder(entry, rule, registry).bind
+    if isinstance(entry, GeofenceRule):
+        return GeofenceBinder(entry, rule, registry).bind
+    return lambda _site: None  # A rule over several sites is bound to groups.
 
 
-def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:
-    """Return the silences that matter per series: when its value is unknown, and the limits of `no_data` rules."""
+def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
+    """Return the silences that matter per series: when its value is unknown, and what rules about silence ask for."""
     spans: dict[str, set[int]] = {}
     for judge in judges:
         for key, span in judge.silent_after.items():
             spans.setdefault(key, set()).add(span)
         if isinstance(judge, SilenceJudge):
             spans.setdefault(judge.series, set()).update(span for _, span in judge.spans)
+    for sender in senders:
+        if sender.spans:
+            spans.setdefault(ANY_METRIC, set()).update(sender.spans)
     return {key: tuple(sorted(found)) for key, found in spans.items()}
 
 

@@ -37,6 +37,7 @@ class SiteState:
     position: tuple[float, float] | None = None
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
+    told_silent: bool | None = None  # What the area stage was told last; None: nothing.
     shelves: dict[str, Shelf] = field(default_factory=dict)
 
     @property
@@ -72,7 +73,8 @@ class SiteState:
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
             "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
             "position": [self.position, self.position_at],
-            "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
+            "told_silent": self.told_silent,
+            "rules": {standing.judge.rule.id: dump_standing(standing) for standing in self.standings},
         }
 
 
@@ -98,11 +100,12 @@ def load_state(
         state.heard[key] = Heard(at, passed if is_same_catalog else 0)
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
+    state.told_silent = data["told_silent"] if is_same_catalog else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for rule_id, dumped in data["rules"].items():
         if rule_id in places:
-            orphans += _load_standing(state.standings[places[rule_id]], dumped)
+            orphans += load_standing(state.standings[places[rule_id]], dumped)
         else:
             orphans += last_events(dumped)
     return state, orphans
@@ -120,7 +123,8 @@ def new_series(plan: SitePlan, key: str) -> Series:
     return Series(keep=0 if reach is None else reach + plan.late_max, late_max=plan.late_max)
 
 
-def _dump_standing(standing: Standing) -> list[Any]:
+def dump_standing(standing: Standing) -> list[Any]:
+    """Return a standing as plain data."""
     alerts = {
         key: [*astuple(alert)[1:], alert.state.value if alert.state is not None else None]
         for key, alert in sorted(standing.alerts.items())
@@ -132,7 +136,7 @@ def _dump_standing(standing: Standing) -> list[Any]:
     return [standing.judge.rule.fingerprint, memory, alerts, events, standing.wake_at]
 
 
-def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
+def load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
     """Fill a standing with what was dumped; return the last events of alerts whose zone is gone."""
     fingerprint, memory, alerts, events, wake_at = dumped
     judge = standing.judge

@@ -12,7 +12,7 @@ from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value, set_against
 from rules.repeated import Tally
-from rules.rule import Finding, Rule, SiteView
+from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.series import Series
 
 
@@ -120,6 +120,10 @@ class ThresholdJudge:
                 return False
         return True
 
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell whether a series that it reads has been silent for too long to be known."""
+        return is_any_silent(self, view)
+
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
         measured = self._measure(view, instant)
@@ -141,7 +145,7 @@ class ThresholdJudge:
         measured = self._measure(view, instant)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
         scale = self._scale(measured)
-        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, scale)]
+        met = [(limit, rung) for limit, rung in rungs if is_met(limit, rung, measured, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
         return Evidence(
@@ -196,7 +200,7 @@ class ThresholdJudge:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, scale)
+                is_met = False if is_gated or not is_armed else is_met(limit, rung, measured, scale)
                 if isinstance(streak, Tally):
                     assert rung.holding.repeated is not None, "a tally counts what is repeated"
                     if is_armed:
@@ -240,7 +244,7 @@ class ThresholdJudge:
         sides: list[bool | None] = []
         for rank in (4, 3, 2, 1):
             answers = [
-                compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave * scale)
+                compare(measured[limit.measure], strictly_good(limit.comparison), rung.leave * scale)
                 for limit in self.limits
                 for rung in limit.rungs
                 if rung.rank == rank
@@ -253,16 +257,18 @@ class ThresholdJudge:
         if self.clear_when is not None:
             return self.clear_when.test(measured)
         answers = [
-            compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear) for limit in self.limits
+            compare(measured[limit.measure], strictly_good(limit.comparison), limit.clear) for limit in self.limits
         ]
         return combine(answers, any_of=False)
 
 
-def _strictly_good(comparison: Comparison) -> Comparison:
+def strictly_good(comparison: Comparison) -> Comparison:
+    """Return the comparison that holds strictly on the good side of a limit."""
     return Comparison.BELOW if comparison.rises else Comparison.ABOVE
 
 
-def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+def is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+    """Tell whether a level of a limit is met, with the level's own conditions; None where the data do not say."""
     is_met = compare(measured[limit.measure], limit.comparison, rung.value * scale)
     if is_met and rung.conditions is not None:
         return rung.conditions.test(measured)

@@ -1,9 +1,11 @@
 """Runs records through the engine without Kafka: the offline replay of a trace."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from citybrain.codec import CONTROL_HEADER
 from citybrain.model import ControlKind, Status
+from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
@@ -13,10 +15,19 @@ _CLOCK = {CONTROL_HEADER: ControlKind.CLOCK.value.encode()}
 
 
 def replay(records: Iterable[TraceRecord], rules: RuleSet, *, status: Status = Status.ACTUAL) -> Iterator[Output]:
-    """Yield what each record of a trace gives, in its order, as fast as it goes."""
+    """Yield what each record of a trace gives, in its order, as fast as it goes.
+
+    What rules over several sites make of a moment is known, and yielded, with the first record after it; of the last
+    moment at the end.
+    """
     intake = Intake(Engine(rules, status=status), status=status)
+    areas = AreaStage(rules.areas.plan, status=status)
     for record in records:
-        yield intake.accept(feed_record(record))
+        output = intake.accept(feed_record(record))
+        decided = areas.take(record.at, output.signals, output.events)
+        yield replace(output, events=(*decided, *output.events)) if decided else output
+    if decided := areas.finish():
+        yield Output(tuple(decided))
 
 
 def feed_record(record: TraceRecord) -> FeedRecord:

@@ -24,7 +24,7 @@ from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntr
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.threshold import ThresholdRule
+from rules.shape.limited import LimitedRule
 from rules.shape.values import Value
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
@@ -33,41 +33,17 @@ CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in 
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
 
 
-class ThresholdBinder:
-    """Binds one threshold rule to sites."""
+class LimitsBinder:
+    """Binds the measures, limits and conditions of one rule."""
 
-    def __init__(self, entry: ThresholdRule, rule: Rule, registry: Registry) -> None:
+    def __init__(self, entry: LimitedRule, rule: Rule, registry: Registry) -> None:
         self._entry = entry
         self._rule = rule
         self._registry = registry
         self._names = list(entry.all_measures())
         self._units = {name: unit_of(measure, registry) for name, measure in entry.all_measures().items()}
 
-    def bind(self, site: Site) -> ThresholdJudge | None:
-        """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
-        entries = self._entry.all_measures()
-        if not any(set(inputs_of(entry)) & set(site.metrics) for entry in entries.values()):
-            return None
-        measures = tuple(self._measure(entry, site) for entry in entries.values())
-        limits = tuple(
-            limit for entry in self._entry.all_limits() if (limit := self._limit(entry, measures, site)) is not None
-        )
-        if not limits:
-            return None
-        lowest = min(rung.rank for limit in limits for rung in limit.rungs)
-        return ThresholdJudge(
-            rule=self._rule,
-            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest),
-            measures=measures,
-            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
-            limits=limits,
-            only_while=self._conditions(self._entry.only_while, site),
-            clear_when=self._conditions(self._entry.clear_when, site),
-            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
-            tighten=self._tighten(site),
-        )
-
-    def _tighten(self, site: Site) -> Tighten | None:
+    def _tighten(self, site: Site | None) -> Tighten | None:
         entry = self._entry.tighten
         if entry is None:
             return None
@@ -103,7 +79,7 @@ class ThresholdBinder:
             speaks_on_change=metric.shape is Shape.ON_CHANGE,
         )
 
-    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
+    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site | None) -> Limit | None:
         place = self._names.index(entry.measure)
         unit = self._units[entry.measure]
         if measures[place].against is not None and not measures[place].has_operand:
@@ -124,7 +100,7 @@ class ThresholdBinder:
         return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
 
     def _rung(
-        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site
+        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site | None
     ) -> Rung | None:
         written = entry.ladder[level]
         conditions = self._conditions(written.conditions, site)
@@ -141,7 +117,7 @@ class ThresholdBinder:
 
     def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
         """Return what a level asks for: its own words first, then the limit's, then the rule's."""
-        places: tuple[LevelEntry | LimitEntry | ThresholdRule, ...] = (entry.ladder[level], entry, self._entry)
+        places: tuple[LevelEntry | LimitEntry | LimitedRule, ...] = (entry.ladder[level], entry, self._entry)
         hold = next((place.hold for place in places if place.hold is not None), None)
         repeated = next((place.repeated for place in places if place.repeated is not None), None)
         holding = _holding(self._entry, level, hold, measure)
@@ -157,29 +133,58 @@ class ThresholdBinder:
         steps = [abs(first - second) for first in numbers for second in numbers if first != second]
         return DEADBAND_SHARE * min(steps, default=0.0)
 
-    def _conditions(self, entry: ConditionsEntry, site: Site) -> Conditions | None:
+    def _conditions(self, entry: ConditionsEntry, site: Site | None) -> Conditions | None:
         is_any = isinstance(entry, ConditionList)
         members = tuple(
             self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
         )
         return Conditions(members, any_of=is_any) if members else None
 
-    def _condition(self, entry: ConditionEntry, site: Site) -> Condition:
+    def _condition(self, entry: ConditionEntry, site: Site | None) -> Condition:
         comparison: Comparison = entry.comparison
         number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
         return Condition(self._names.index(entry.measure), comparison, number)
 
     @staticmethod
-    def resolve(value: Value, unit: str, site: Site) -> float | None:
+    def resolve(value: Value, unit: str, site: Site | None) -> float | None:
         """Return the number of a limit at the site, or None where the site lacks the attribute."""
         if value.quantity is not None:
             return number_in(parse_quantity(value.quantity), unit)
         assert value.site is not None, "a value is a quantity or an attribute"
+        assert site is not None, "attributes of sites stand in rules about one site"
         attribute = site.attributes.get(value.site)
         if not isinstance(attribute, Quantity):
             return None
         number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
         return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
+
+
+class ThresholdBinder(LimitsBinder):
+    """Binds one threshold rule to sites."""
+
+    def bind(self, site: Site) -> ThresholdJudge | None:
+        """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
+        entries = self._entry.all_measures()
+        if not any(set(inputs_of(entry)) & set(site.metrics) for entry in entries.values()):
+            return None
+        measures = tuple(self._measure(entry, site) for entry in entries.values())
+        limits = tuple(
+            limit for entry in self._entry.all_limits() if (limit := self._limit(entry, measures, site)) is not None
+        )
+        if not limits:
+            return None
+        lowest = min(rung.rank for limit in limits for rung in limit.rungs)
+        return ThresholdJudge(
+            rule=self._rule,
+            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest),
+            measures=measures,
+            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
+            limits=limits,
+            only_while=self._conditions(self._entry.only_while, site),
+            clear_when=self._conditions(self._entry.clear_when, site),
+            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
+            tighten=self._tighten(site),
+        )
 
 
 def _against(entry: MeasureEntry) -> Against | None:

@@ -1,0 +1,274 @@
+"""Binding of rules over several sites: groups, their members, and what each site must tell."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from citybrain.metrics import Shape
+from citybrain.model import Level
+from citybrain.places import sites_from
+from citybrain.registry import Registry
+from citybrain.sites import Site
+from citybrain.units import Quantity, parse_quantity
+from rules.areas.across import Across, Aggregate, Counted, aggregate
+from rules.areas.grouping import Group, Grouping
+from rules.areas.judge import AreaJudge, AreaMeasure, Member, Quorum, Sector
+from rules.areas.records import AlertCount
+from rules.binding.threshold import LimitsBinder
+from rules.binding.units import RATIO, inputs_of, metres_of, number_in, site_unit_of, unit_of, words_of
+from rules.calendar import calendar_of
+from rules.conditions import Comparison, Condition, Conditions
+from rules.holding import Holding
+from rules.lifecycle import Timing
+from rules.measures import Measure, Step
+from rules.rule import Rule, level_of
+from rules.shape.area import AreaMeasureEntry, AreaRule
+from rules.shape.limits import LimitEntry
+from rules.shape.values import QuorumEntry
+from rules.signals import Sender
+from rules.threshold import Limit, Tighten
+
+WIND_STATION = "weather-station"
+_WIND = ("wind_direction", "wind_speed")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundGroup:
+    """A rule bound to one group: the judge, and the sites that it listens to per measure."""
+
+    group: Group
+    judge: AreaJudge
+
+
+class AreaBinder(LimitsBinder):
+    """Binds one area rule to its groups, and to the sites that they listen to."""
+
+    def __init__(self, entry: AreaRule, rule: Rule, registry: Registry, sites: Iterable[Site]) -> None:
+        super().__init__(entry, rule, registry)
+        self._area = entry
+        self._entries: dict[str, AreaMeasureEntry] = dict(entry.area_measures())
+        self._add_wind()
+        self._names = list(self._entries)
+        self._units = {name: unit_of(measure, registry) for name, measure in self._entries.items()}
+        self._sites = tuple(sites)
+        self.grouping = Grouping(entry.group_by, registry, self._sites)
+        self._members = [self._members_of(measure) for measure in self._entries.values()]
+        self.groups = tuple(
+            bound for group in self.grouping.groups.values() if (bound := self._bind_group(group)) is not None
+        )
+
+        self._heard: dict[str, set[int]] = {}  # Site -> the measures that some group listens to it for.
+        for bound in self.groups:
+            for place, one in enumerate(bound.judge.measures):
+                for site in one.members:
+                    self._heard.setdefault(site, set()).add(place)
+
+    @property
+    def places(self) -> Mapping[int, AreaMeasureEntry]:
+        """Return the measures by their places."""
+        return dict(enumerate(self._entries.values()))
+
+    def sender(self, site: Site) -> Sender | None:
+        """Return what the site must tell; None where no group listens to it."""
+        places = self._heard.get(site.id)
+        if places is None:
+            return None
+        heard = [place in places for place in self.places]
+        silences, spans = [], []
+        measures: list[Measure | None] = []
+        for (place, entry), is_heard in zip(self.places.items(), heard, strict=True):
+            is_measured = is_heard and not entry.silence
+            measures.append(self._measure(entry, site) if is_measured else None)
+            if is_heard and entry.silence:
+                silences.append(place)
+                spans += _spans(entry, site)
+        own = [self._with_operands(spec, measures, site) for spec in measures]
+        return Sender(self._rule.id, tuple(own), tuple(silences), tuple(sorted(set(spans))), site.period)
+
+    def _with_operands(self, spec: Measure | None, measures: list[Measure | None], site: Site) -> Measure | None:
+        """Return a measure whose operand is told too, although no group listens to it by itself."""
+        if spec is not None and spec.operand_place is not None and measures[spec.operand_place] is None:
+            other = self.places[spec.operand_place]
+            if set(inputs_of(other)) & set(site.metrics):
+                measures[spec.operand_place] = self._measure(other, site)
+        return spec
+
+    def _add_wind(self) -> None:
+        """Add the wind of the nearest station where a place lies to one side of it."""
+        if any(_is_to_wind(entry) for entry in self._entries.values()):
+            for metric in _WIND:
+                self._entries[f"nearest {metric}"] = AreaMeasureEntry.model_validate(
+                    {"metric": metric, "from": {"nearest": WIND_STATION}}
+                )
+
+    def _members_of(self, entry: AreaMeasureEntry) -> dict[str, tuple[Site, ...]]:
+        """Return per group the sites whose measure counts, ascending by id."""
+        if entry.alerts:
+            return {}
+        found: dict[str, list[Site]] = {}
+        if entry.place is None:
+            for site in self._sites:
+                if _offers(entry, site):
+                    for group in self.grouping.of(site):
+                        found.setdefault(group, []).append(site)
+        else:
+            for group in self.grouping.groups.values():
+                near = sites_from(self._registry, group.origin, entry.place) if group.origin is not None else ()
+                found[group.id] = [site for name in near if _offers(entry, site := self._registry.sites[name])]
+        return {group: tuple(sorted(sites, key=lambda site: site.id)) for group, sites in found.items() if sites}
+
+    def _bind_group(self, group: Group) -> BoundGroup | None:
+        measures = tuple(
+            self._area_measure(place, entry, group) for place, entry in enumerate(self._entries.values())
+        )
+        present = [bool(one.members) or one.alerts is not None for one in measures]
+        specs = [one.spec for one in measures]
+        limits: list[Limit] = []
+        quorums: list[tuple[Quorum, ...]] = []
+        for entry in self._area.all_limits():
+            place = self._names.index(entry.measure)
+            limit = self._limit(entry, specs, None) if present[place] else None
+            if limit is not None and self._is_large_enough(measures[place]):
+                limits.append(self._without_absent(limit, present))
+                quorums.append(self._quorums(entry, limit, len(measures[place].members)))
+        if not limits:
+            return None
+        judge = AreaJudge(
+            rule=self._rule,
+            timing=Timing(
+                self._area.keep_firing_for,
+                self._area.min_life,
+                min(rung.rank for limit in limits for rung in limit.rungs),
+            ),
+            measures=measures,
+            limits=tuple(limits),
+            quorums=tuple(quorums),
+            only_while=_present_only(self._conditions(self._area.only_while, None), present),
+            clear_when=_present_only(self._conditions(self._area.clear_when, None), present),
+            active=calendar_of(self._area.active) if self._area.active is not None else None,
+            tighten=self._area_tighten(present),
+        )
+        return BoundGroup(group, judge)
+
+    def _is_large_enough(self, one: AreaMeasure) -> bool:
+        return one.alerts is not None or len(one.members) >= self._area.minimum_sites
+
+    def _without_absent(self, limit: Limit, present: list[bool]) -> Limit:
+        rungs = tuple(replace(rung, conditions=_present_only(rung.conditions, present)) for rung in limit.rungs)
+        return replace(limit, rungs=rungs)
+
+    def _area_tighten(self, present: list[bool]) -> Tighten | None:
+        tighten = self._tighten(None)
+        if tighten is None:
+            return None
+        conditions = _present_only(tighten.conditions, present)
+        return replace(tighten, conditions=conditions) if conditions is not None else None
+
+    def _area_measure(self, place: int, entry: AreaMeasureEntry, group: Group) -> AreaMeasure:
+        sites = self._members[place].get(group.id, ())
+        return AreaMeasure(
+            spec=self._group_spec(entry, sites),
+            words=words_of(entry, self._registry),
+            members={site.id: self._member(entry, site) for site in sites},
+            aggregate=self._aggregate(entry),
+            alerts=_alert_count(entry),
+            sector=self._sector(entry, group),
+        )
+
+    def _member(self, entry: AreaMeasureEntry, site: Site) -> Member:
+        weight = site.attributes.get(entry.weight) if entry.weight is not None else None
+        silent_for = None if entry.silence else self._registry.silent_for(site, inputs_of(entry)[0])
+        return Member(site.position, silent_for, weight.number if isinstance(weight, Quantity) else 1.0)
+
+    def _group_spec(self, entry: AreaMeasureEntry, sites: tuple[Site, ...]) -> Measure:
+        """Return what stands for the measure as a whole: how often it speaks, and in which unit."""
+        unit = unit_of(entry, self._registry)
+        if entry.alerts or entry.silence:
+            name = "alerts" if entry.alerts else "silence"
+            step = Step.WINDOW if entry.over is not None else Step.NEWEST
+            return Measure(name, "", unit, step, entry.over or 0, None, 0, 0, None, speaks_on_change=True)
+        specs = [self._measure(entry, site) for site in sites]
+        if not specs:
+            return Measure(entry.derived or entry.metric or "", "", unit, Step.NEWEST, 0, None, 0, 0, None)
+        slowest = max(specs, key=lambda spec: spec.period)
+        return replace(slowest, unit=unit, against=None, operand=None, operand_place=None)
+
+    def _aggregate(self, entry: AreaMeasureEntry) -> Aggregate | None:
+        across = entry.across
+        if entry.alerts:
+            return None
+        if across is None:
+            is_of_one = entry.place is not None and entry.place.nearest is not None
+            across = Across.MAX if is_of_one else None
+        if across is None:
+            return None
+        counted = None
+        if entry.sites_where is not None:
+            comparison = entry.sites_where.comparison
+            text = getattr(entry.sites_where, comparison.value).quantity
+            counted = Counted(comparison, number_in(parse_quantity(text), site_unit_of(entry, self._registry)))
+        grows = entry.metric is not None and self._registry.metrics[entry.metric].shape is Shape.INCREMENT
+        return aggregate(across, counted, grows=grows and entry.minus is None)
+
+    def _sector(self, entry: AreaMeasureEntry, group: Group) -> Sector | None:
+        place = entry.place
+        if place is None or not _is_to_wind(entry):
+            return None
+        direction, speed = (self._names.index(f"nearest {metric}") for metric in _WIND)
+        return Sector(group.position, place.spread_deg, place.downwind is not None, direction, speed)
+
+    def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
+        """Return what a level asks for; how many sites must agree, written out, stands in place of a second sample."""
+        holding = super()._holding(entry, level, measure)
+        return replace(holding, samples=1) if self._written_quorum(entry, level) is not None else holding
+
+    def _written_quorum(self, entry: LimitEntry, level: Level) -> QuorumEntry | None:
+        places = (entry.ladder[level].sites, entry.sites, self._area.sites)
+        return next((sites for sites in places if sites is not None), None)
+
+    def _quorums(self, entry: LimitEntry, limit: Limit, members: int) -> tuple[Quorum, ...]:
+        written = (self._written_quorum(entry, level_of(rung.rank)) for rung in limit.rungs)
+        return tuple(_quorum(one, members) for one in written)
+
+
+def _quorum(entry: QuorumEntry | None, members: int) -> Quorum:
+    if entry is None:
+        return Quorum()
+    if entry.share is not None:
+        share = number_in(parse_quantity(entry.share), RATIO)
+        return Quorum(max(1, math.ceil(share * members - 1e-9)))
+    assert entry.at_least is not None, "a quorum is a number or a share"
+    return Quorum(entry.at_least, metres_of(parse_quantity(entry.within)) if entry.within is not None else None)
+
+
+def _alert_count(entry: AreaMeasureEntry) -> AlertCount | None:
+    if not entry.alerts:
+        return None
+    assert entry.across is not None, "the shape wants to know how alerts are counted"
+    level = entry.level or Level.BLUE
+    return AlertCount(entry.across, level.rank, entry.over or 0, entry.distinct)
+
+
+def _is_to_wind(entry: AreaMeasureEntry) -> bool:
+    return entry.place is not None and (entry.place.upwind is not None or entry.place.downwind is not None)
+
+
+def _offers(entry: AreaMeasureEntry, site: Site) -> bool:
+    return bool(entry.silence) or bool(set(inputs_of(entry)) & set(site.metrics))
+
+
+def _spans(entry: AreaMeasureEntry, site: Site) -> list[int]:
+    """Return the silences at which a site comes to count, milliseconds; strictly above is a moment later."""
+    if entry.sites_where is None:
+        return [site.period]
+    comparison = entry.sites_where.comparison
+    periods = number_in(parse_quantity(getattr(entry.sites_where, comparison.value).quantity), "periods")
+    return [round(periods * site.period) + (comparison is Comparison.ABOVE)]
+
+
+def _present_only(conditions: Conditions | None, present: list[bool]) -> Conditions | None:
+    """Leave out conditions whose measure no site of the group has: else a village without a gauge is never clear."""
+    if conditions is None:
+        return None
+    members: tuple[Condition, ...] = tuple(member for member in conditions.members if present[member.measure])
+    return replace(conditions, members=members) if members else None
