@@ -13,12 +13,13 @@ from citybrain.faults import said_by
 from citybrain.metrics import WORD, FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
-from citybrain.sites import Attribute, Site, SiteEntry, SiteFile
+from citybrain.sites import Attribute, Site, SiteFile
 from citybrain.units import parse_quantity
-from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile
+from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile, ZoneKind, ZoneKindFile
 
 SHIPPED = Path(__file__).parent / "catalog"
 COUNTY = "county"
+ZONE_KINDS = "zone-kinds.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Registry:
     kind_feeds: Mapping[str, Feed]
     sites: Mapping[str, Site]
     zones: Mapping[str, Zone]
+    zone_kinds: Mapping[str, ZoneKind]
     content_hash: str
 
     def county_name(self, adcode: str) -> Words:
@@ -60,7 +62,7 @@ class Registry:
 
 
 def load_registry(folder: Path | None = None) -> Registry:
-    """Return the registry of a catalog folder (`feeds/`, `sites/`, `zones/`), by default the shipped one.
+    """Return the registry of a catalog folder (`feeds/`, `sites/`, `zones/` and more), by default the shipped one.
 
     Raises CatalogError whose text lists every fault with its place.
     """
@@ -89,6 +91,7 @@ class _Reader:
         self.kinds: dict[str, Kind] = {}
         self.kind_feeds: dict[str, Feed] = {}
         self._kind_places: dict[str, Document] = {}
+        self.zone_kinds: dict[str, ZoneKind] = {}
         self.zones: dict[str, Zone] = {}
         self.sites: dict[str, Site] = {}
 
@@ -96,6 +99,8 @@ class _Reader:
         for document in self._documents("feeds", "*.yaml"):
             self._read_feed(document)
         self._check_kinds()
+        for document in self._documents(".", ZONE_KINDS):
+            self._read_zone_kinds(document)
         for document in self._documents("zones", "*.geojson"):
             self._read_counties(document)
         for document in self._documents("zones", "*.yaml"):
@@ -109,12 +114,13 @@ class _Reader:
             self.kind_feeds,
             self.sites,
             self.zones,
+            self.zone_kinds,
             self._digest.hexdigest(),
         )
 
     def _documents(self, name: str, pattern: str) -> Iterator[Document]:
         paths = sorted((self._folder / name).glob(pattern))
-        if not paths and pattern == "*.yaml":
+        if not paths and pattern.endswith(".yaml"):
             self.problems.append(Problem(self._folder / name, 1, 1, "R120", {"pattern": pattern}))
         for path in paths:
             document, problems = load(path)
@@ -149,6 +155,13 @@ class _Reader:
                     place = ("kinds", name, "metrics", index)
                     self.problems.append(self._kind_places[name].problem(place, "R126", key=metric))
 
+    def _read_zone_kinds(self, document: Document) -> None:
+        file, problems = validated(document, ZoneKindFile)
+        self.problems += problems
+        for name, kind in file.kinds.items() if file else ():
+            assert file is not None, "kinds come from a file"
+            self.zone_kinds[name] = kind.model_copy(update={"attributes": {**file.attributes, **kind.attributes}})
+
     def _read_counties(self, document: Document) -> None:
         file, problems = validated(document, CountyFile)
         self.problems += problems
@@ -167,8 +180,13 @@ class _Reader:
     def _read_zones(self, document: Document) -> None:
         file, problems = validated(document, ZoneFile)
         self.problems += problems
-        for index, entry in enumerate(file.zones if file else ()):
-            assert file is not None, "entries come from a file"
+        if file is None:
+            return
+        kind = self.zone_kinds.get(file.kind)
+        if kind is None:
+            self.problems.append(document.problem(("kind",), "R230", key=file.kind, file=ZONE_KINDS))
+            return
+        for index, entry in enumerate(file.zones):
             if entry.id in self.zones:
                 self.problems.append(document.problem(("zones", index, "id"), "R121", key=entry.id))
             try:
@@ -176,7 +194,12 @@ class _Reader:
             except ValueError as error:
                 self.problems.append(document.problem(("zones", index), "R110", **said_by(error)))
                 continue
-            self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area)
+            span = (entry.start, entry.end) if entry.start is not None and entry.end is not None else None
+            if kind.temporary != (span is not None):
+                code = "R231" if kind.temporary else "R232"
+                self.problems.append(document.problem(("zones", index, "start"), code, key=file.kind))
+            attributes = self._attributes(document, ("zones", index), entry.attributes, kind.attributes)
+            self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area, attributes, span)
 
     def _read_sites(self, document: Document) -> None:
         file, problems = validated(document, SiteFile)
@@ -203,19 +226,23 @@ class _Reader:
                 entry.position,
                 entry.period or file.period or kind.period,
                 kind.metrics,
-                self._attributes(document, loc, entry, kind),
+                self._attributes(document, loc, entry.attributes, kind.attributes),
                 kind.moves,
             )
 
     def _attributes(
-        self, document: Document, loc: tuple[str | int, ...], entry: SiteEntry, kind: Kind
+        self,
+        document: Document,
+        loc: tuple[str | int, ...],
+        written: Mapping[str, str | list[str]],
+        declared: Mapping[str, str],
     ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
-        for name, value in entry.attributes.items():
+        for name, value in written.items():
             place = (*loc, "attributes", name)
-            expected = kind.attributes.get(name)
+            expected = declared.get(name)
             if expected is None:
-                self.problems.append(document.problem(place, "R124", key=name, known=", ".join(kind.attributes)))
+                self.problems.append(document.problem(place, "R124", key=name, known=", ".join(declared)))
             elif expected == WORD:
                 attributes[name] = (value,) if isinstance(value, str) else tuple(value)
             else:

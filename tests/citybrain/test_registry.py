@@ -7,7 +7,7 @@ import pytest
 
 from citybrain.errors import CatalogError
 from citybrain.i18n import LANGUAGES
-from citybrain.instants import MINUTE
+from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Feed, Words
 from citybrain.registry import load_registry, read_registry
 
@@ -42,6 +42,13 @@ sites:
     period: 1min
     attributes: {reach: [upper, lower]}
 """
+KINDS = """\
+source: "invented"
+attributes: {noise_limit: dB}
+kinds:
+  dam: {name: {zh: 坝, en: Dam}, attributes: {target_class: class, guards: word}}
+  venue: {name: {zh: 会场, en: Venue}, temporary: true}
+"""
 ZONES = """\
 kind: dam
 crs: wgs84
@@ -50,12 +57,24 @@ zones:
   - id: zn-a
     name: {zh: 甲坝, en: Dam A}
     circle: {centre: [119.5, 28.5], radius: 300 m}
+    attributes: {noise_limit: 50 dB, target_class: 2 class, guards: [town]}
   - id: zn-b
     name: {zh: 乙坝, en: Dam B}
     box: [119.4, 28.4, 119.6, 28.6]
   - id: zn-c
     name: {zh: 丙坝, en: Dam C}
     polygon: [[119, 28], [120, 28], [120, 29]]
+"""
+VENUES = """\
+kind: venue
+crs: wgs84
+source: "invented"
+zones:
+  - id: zn-match
+    name: {zh: 比赛, en: Match}
+    circle: {centre: [119.5, 28.5], radius: 300 m}
+    start: 2026-10-01T18:00:00+08:00
+    end: 2026-10-01T22:00:00+08:00
 """
 RING = [[119, 28], [120, 28], [120, 29], [119, 29], [119, 28]]
 
@@ -84,11 +103,19 @@ def catalog(tmp_path):
     """Return what writes a catalog folder; parts are replaced by name, None leaves one out."""
 
     def write(**parts: str | None) -> Path:
-        files = {"feeds/a.yaml": FEED, "sites/a.yaml": SITES, "zones/a.yaml": ZONES, "zones/a.geojson": counties()}
+        files = {
+            "feeds/a.yaml": FEED,
+            "sites/a.yaml": SITES,
+            "zone-kinds.yaml": KINDS,
+            "zones/a.yaml": ZONES,
+            "zones/a.geojson": counties(),
+        }
         names = {
             "feed": "feeds/a.yaml",
             "sites": "sites/a.yaml",
+            "kinds": "zone-kinds.yaml",
             "zones": "zones/a.yaml",
+            "venues": "zones/venues.yaml",
             "counties": "zones/a.geojson",
         }
         for part, text in parts.items():
@@ -111,9 +138,26 @@ def test_a_good_catalog_is_read(catalog):
     assert second.attributes["reach"] == ("upper", "lower")
     assert (first.period, second.period) == (10 * MINUTE, MINUTE)
     assert {zone.kind for zone in registry.zones.values()} == {"dam", "county"}
+    assert {name: str(value) for name, value in registry.zones["zn-a"].attributes.items()} == {
+        "noise_limit": "50 dB",
+        "target_class": "2 class",
+        "guards": "('town',)",
+    }
+    assert registry.zones["zn-b"].span is None
     assert registry.county_name("331102") == Words("西县", "West County")
     assert registry.county_name("330000") == Words("330000", "330000")
     assert registry.metrics["flow"].unit == "m³/s"
+
+
+@pytest.mark.parametrize(
+    ("at", "is_in_force"),
+    [("17:59:59", False), ("18:00:00", True), ("21:59:59", True), ("22:00:00", False)],
+)
+def test_a_temporary_zone_is_in_force_from_its_start_until_its_end(catalog, at, is_in_force):
+    zones = load_registry(catalog(venues=VENUES)).zones
+    instant = parse_instant(f"2026-10-01T{at}+08:00")
+    assert zones["zn-match"].is_in_force(instant) is is_in_force
+    assert zones["zn-a"].is_in_force(instant)
 
 
 def test_a_value_is_known_for_three_and_a_half_periods(catalog):
@@ -158,15 +202,33 @@ def edited(text: str, old: str, new: str) -> str:
         pytest.param({"zones": edited(ZONES, "300 m", "300 mm")}, ["5:5: R110"], id="unit of a radius"),
         pytest.param({"zones": edited(ZONES, "300 m", "-300 m")}, ["5:5: R110"], id="negative radius"),
         pytest.param({"zones": edited(ZONES, "300 m", "0 m")}, ["5:5: R110"], id="no radius"),
-        pytest.param({"zones": edited(ZONES, "119.4, 28.4", "119.9, 28.4")}, ["8:5: R110"], id="empty box"),
-        pytest.param({"zones": edited(ZONES, "[120, 28], ", "")}, ["11:5: R110"], id="two points"),
+        pytest.param({"zones": edited(ZONES, "119.4, 28.4", "119.9, 28.4")}, ["9:5: R110"], id="empty box"),
+        pytest.param({"kinds": None}, [":1:1: R120", "zones/a.yaml:1:1: R230"], id="no kinds of zone"),
+        pytest.param({"zones": edited(ZONES, "kind: dam", "kind: damn")}, ["1:1: R230"], id="kind of zone"),
+        pytest.param({"zones": edited(ZONES, "noise_limit", "sound_limit")}, ["8:18: R124"], id="zone attribute"),
+        pytest.param({"zones": edited(ZONES, "50 dB", "50 m")}, ["8:18: R125"], id="unit of a zone's attribute"),
+        pytest.param(
+            {"venues": edited(VENUES, "    start: 2026-10-01T18:00:00+08:00\n", "")}, ["5:5: R110"], id="no start"
+        ),
+        pytest.param({"venues": edited(VENUES, "10-01T18", "10-03T18")}, ["5:5: R110"], id="end before start"),
+        pytest.param(
+            {
+                "venues": edited(
+                    VENUES, "    start: 2026-10-01T18:00:00+08:00\n    end: 2026-10-01T22:00:00+08:00\n", ""
+                )
+            },
+            ["5:5: R231"],
+            id="a venue for ever",
+        ),
+        pytest.param({"venues": edited(VENUES, "kind: venue", "kind: dam")}, ["8:5: R232"], id="a dam for a time"),
+        pytest.param({"zones": edited(ZONES, "[120, 28], ", "")}, ["12:5: R110"], id="two points"),
         pytest.param(
             {"zones": edited(ZONES, "    box:", "    circle: {centre: [119.5, 28.5], radius: 1 km}\n    box:")},
-            ["8:5: R110"],
+            ["9:5: R110"],
             id="two outlines",
         ),
         pytest.param(
-            {"zones": edited(ZONES, "    box: [119.4, 28.4, 119.6, 28.6]\n", "")}, ["8:5: R110"], id="no outline"
+            {"zones": edited(ZONES, "    box: [119.4, 28.4, 119.6, 28.6]\n", "")}, ["9:5: R110"], id="no outline"
         ),
         pytest.param(
             {"counties": counties({"type": "Point", "coordinates": [1, 1]})},
