@@ -14,6 +14,7 @@ from citybrain.geometry import Area
 from citybrain.instants import Instant
 from citybrain.metrics import AttributeUnit, Entry, KindName, Name
 from citybrain.model import Words
+from citybrain.rivers import RiverPoint
 from citybrain.sites import Attribute, LonLat, SiteId
 
 
@@ -111,6 +112,7 @@ class Zone:
     area: Area
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     span: tuple[int, int] | None = None  # Start and end of a temporary zone.
+    river: RiverPoint | None = None  # Where `reach` and `chainage` say that it is.
 
     def is_in_force(self, instant: int) -> bool:
         """Tell whether the zone is there at the instant."""

@@ -15,6 +15,7 @@ from citybrain.instants import format_duration
 from citybrain.metrics import FeedFile
 from citybrain.model import Reading
 from citybrain.registry import load_registry
+from citybrain.rivers import RiverFile
 from citybrain.settings import Settings
 from citybrain.sites import SiteFile
 from citybrain.zones import ZoneFile, ZoneKindFile
@@ -64,6 +65,7 @@ def pages() -> Iterator[tuple[str, str]]:
         "site-file": SiteFile.model_json_schema,
         "zone-file": ZoneFile.model_json_schema,
         "zone-kind-file": ZoneKindFile.model_json_schema,
+        "river-file": RiverFile.model_json_schema,
         "feed-file": FeedFile.model_json_schema,
         "storyline": Storyline.model_json_schema,
     }

@@ -10,6 +10,7 @@ from citybrain.i18n import LANGUAGES
 from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Feed, Words
 from citybrain.registry import load_registry, read_registry
+from citybrain.rivers import RiverPoint
 
 FEED = """\
 feed: hydrology
@@ -22,7 +23,7 @@ kinds:
   gauge:
     name: {zh: 站, en: Gauge}
     metrics: [stage, flow]
-    attributes: {warning_stage: m, reach: word}
+    attributes: {warning_stage: m, reach: word, chainage: km}
 """
 SITES = """\
 kind: gauge
@@ -76,6 +77,13 @@ zones:
     start: 2026-10-01T18:00:00+08:00
     end: 2026-10-01T22:00:00+08:00
 """
+ON_RIVER = "reach: upper, chainage: 10 km"
+RIVERS = """\
+source: "invented"
+reaches:
+  upper: {name: {zh: 上段, en: Upper}, length: 10 km, next: lower}
+  lower: {name: {zh: 下段, en: Lower}, length: 5 km}
+"""
 RING = [[119, 28], [120, 28], [120, 29], [119, 29], [119, 28]]
 
 
@@ -116,6 +124,7 @@ def catalog(tmp_path):
             "kinds": "zone-kinds.yaml",
             "zones": "zones/a.yaml",
             "venues": "zones/venues.yaml",
+            "rivers": "rivers.yaml",
             "counties": "zones/a.geojson",
         }
         for part, text in parts.items():
@@ -147,6 +156,13 @@ def test_a_good_catalog_is_read(catalog):
     assert registry.county_name("331102") == Words("西县", "West County")
     assert registry.county_name("330000") == Words("330000", "330000")
     assert registry.metrics["flow"].unit == "m³/s"
+
+
+def test_reach_and_chainage_together_are_a_place_on_the_river(catalog):
+    registry = load_registry(catalog(rivers=RIVERS, sites=edited(SITES, "reach: upper", ON_RIVER)))
+    assert registry.sites["hs-a"].river == RiverPoint("upper", 10_000)
+    assert registry.sites["hs-b"].river is None, "without a chainage a reach is a word like any other"
+    assert registry.reaches["upper"].length == 10_000
 
 
 @pytest.mark.parametrize(
@@ -221,6 +237,36 @@ def edited(text: str, old: str, new: str) -> str:
             id="a venue for ever",
         ),
         pytest.param({"venues": edited(VENUES, "kind: venue", "kind: dam")}, ["8:5: R232"], id="a dam for a time"),
+        pytest.param(
+            {"rivers": edited(RIVERS, "next: lower", "next: sea")}, ["rivers.yaml:3:53: R233"], id="next reach"
+        ),
+        pytest.param(
+            {"rivers": edited(RIVERS, "length: 5 km", "length: 5 km, next: upper")},
+            ["rivers.yaml:4:52: R234"],
+            id="a circle",
+        ),
+        pytest.param(
+            {"rivers": edited(RIVERS, "next: lower", "next: upper")}, ["rivers.yaml:3:53: R234"], id="into itself"
+        ),
+        pytest.param(
+            {"rivers": RIVERS, "sites": edited(SITES, "reach: upper", "reach: uper")}, ["10:40: R233"], id="reach"
+        ),
+        pytest.param({"sites": edited(SITES, "reach: upper", ON_RIVER)}, ["10:40: R233"], id="no river file"),
+        pytest.param(
+            {"rivers": RIVERS, "sites": edited(SITES, "reach: upper", edited(ON_RIVER, "10 km", "10.1 km"))},
+            ["10:54: R235"],
+            id="chainage above the reach",
+        ),
+        pytest.param(
+            {"rivers": RIVERS, "sites": edited(SITES, "[upper, lower]", "[upper, lower], chainage: 1 km")},
+            ["16:41: R235"],
+            id="chainage on two reaches",
+        ),
+        pytest.param(
+            {"rivers": RIVERS, "sites": edited(SITES, "reach: upper", "chainage: 1 km")},
+            ["10:40: R235"],
+            id="chainage on none",
+        ),
         pytest.param({"zones": edited(ZONES, "[120, 28], ", "")}, ["12:5: R110"], id="two points"),
         pytest.param(
             {"zones": edited(ZONES, "    box:", "    circle: {centre: [119.5, 28.5], radius: 1 km}\n    box:")},
