@@ -89,6 +89,25 @@ def distance_m(first: tuple[float, float], second: tuple[float, float]) -> float
     return math.hypot(east, north) * _METRES_PER_DEGREE
 
 
+def point(position: tuple[float, float]) -> Area:
+    """Return a position as an area without extent."""
+    return shapely.Point(position)
+
+
+def gap_m(first: Area, second: Area) -> float:
+    """Return the distance in metres from edge to edge, 0 where they touch; good to 1 % below a hundred kilometres."""
+    lat = (first.centroid.y + second.centroid.y) / 2
+    scale = [_METRES_PER_DEGREE * math.cos(math.radians(lat)), _METRES_PER_DEGREE]
+    one, other = (shapely.transform(area, lambda points: points * scale) for area in (first, second))
+    return float(shapely.distance(one, other))
+
+
+def bearing_deg(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """Return the direction from one position to another, degrees clockwise from north; good to 1 deg below 100 km."""
+    east = (second[0] - first[0]) * math.cos(math.radians((first[1] + second[1]) / 2))
+    return math.degrees(math.atan2(east, second[1] - first[1])) % 360
+
+
 class AreaIndex:
     """Answers which of many areas a position lies in, in about the same time for ten areas and ten thousand.
 

@@ -67,12 +67,15 @@ def _unit_or_word(text: str) -> str:
     return text if text == WORD else known_unit(text)
 
 
+AttributeUnit = Annotated[str, AfterValidator(_unit_or_word)]
+
+
 class Kind(Entry):
     """A kind of site: what it measures and which attributes it may carry, each with its unit (or `word`)."""
 
     words: Words = Field(alias="name")
     metrics: Annotated[tuple[Name, ...], Field(min_length=1)]
-    attributes: dict[Name, Annotated[str, AfterValidator(_unit_or_word)]] = {}
+    attributes: dict[Name, AttributeUnit] = {}
     period: Duration = 5 * MINUTE
     moves: bool = False  # Its readings carry a position.
 

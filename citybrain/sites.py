@@ -8,6 +8,7 @@ from pydantic import Field
 from citybrain.instants import Duration
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Feed, Words
+from citybrain.rivers import RiverPoint
 from citybrain.units import Quantity
 
 # How many periods a periodic metric may stay silent before what it said is no longer known: two readings missing and
@@ -58,6 +59,7 @@ class Site:
     metrics: tuple[str, ...]
     attributes: dict[str, Attribute]
     moves: bool = False
+    river: RiverPoint | None = None  # Where `reach` and `chainage` say that it is.
 
     def silent_for(self, covers: int | None) -> int:
         """Return how old a value of this site may grow before it is unknown, given the span it covers, if any."""

@@ -23,12 +23,12 @@ from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.rule import Judge, Rule
-from rules.shape.geofence import GeofenceRule
 from rules.shape.file import AnyRule, RuleFile
+from rules.shape.geofence import GeofenceRule
+from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
-from rules.shape.limited import LimitedRule
 from rules.shape.threshold import ThresholdRule
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge

@@ -200,14 +200,14 @@ class ThresholdJudge:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                is_met = False if is_gated or not is_armed else is_met(limit, rung, measured, scale)
+                verdict = False if is_gated or not is_armed else is_met(limit, rung, measured, scale)
                 if isinstance(streak, Tally):
                     assert rung.holding.repeated is not None, "a tally counts what is repeated"
                     if is_armed:
-                        streak.note(is_met, found.newest_at, rung.holding.repeated)
+                        streak.note(verdict, found.newest_at, rung.holding.repeated)
                     is_enough = streak.is_enough(rung.holding.repeated)
                 else:
-                    streak.note(is_met, found.newest_at, rung.holding)
+                    streak.note(verdict, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)

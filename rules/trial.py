@@ -55,9 +55,7 @@ def run_trials(rules: RuleSet, rule_id: str) -> Iterator[TrialResult]:
         start = test.start or DEFAULT_START
         has_subjects = any(expected.subject is not None for expected in test.expect)
         seen = [
-            _seen(event, start, has_subjects=has_subjects)
-            for event in play(alone, test)
-            if event.rule.id == rule_id
+            _seen(event, start, has_subjects=has_subjects) for event in play(alone, test) if event.rule.id == rule_id
         ]
         yield TrialResult(rule_id, test.name, tuple(_pairs([_wanted(one) for one in test.expect], seen)))
 

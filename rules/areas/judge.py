@@ -238,9 +238,7 @@ class AreaJudge:
         direction, speed = group[sector.direction], group[sector.speed]
         is_old = instant - min(direction.newest_at, speed.newest_at) > WIND_AGE_MAX
         wind = None if is_old else steady_wind(direction.value, speed.value)
-        return lambda position: in_sector(
-            sector.origin, position, wind, sector.spread, downwind=sector.is_downwind
-        )
+        return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
 
     def _of_site(
         self, site: str, said: Sequence[Mapping[str, Said]], group: Sequence[Measured], *, is_last: bool

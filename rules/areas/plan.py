@@ -1,4 +1,4 @@
-"""Who listens to what: every rule over several sites bound to its groups, and the ways of signals and alerts to them."""
+"""Who listens to what: rules over several sites bound to their groups, and how signals and alerts find them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +94,10 @@ class AreaPlan:
     def _groups_around(self, bound: BoundRule, listening: Listening, event: AlertEvent) -> Iterable[str]:
         subject = event.subject
         if listening.near is None:
-            return bound.grouping.containing(subject.position, county=event.county, site=subject.site) & bound.judges.keys()
+            return (
+                bound.grouping.containing(subject.position, county=event.county, site=subject.site)
+                & bound.judges.keys()
+            )
         return [
             group_id
             for group_id, (group, _) in bound.judges.items()

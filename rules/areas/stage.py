@@ -60,7 +60,11 @@ class AreaStage:
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes. Nothing may be held back."""
         assert not self._held, "a snapshot is taken after `finish`"
-        data = {"version": SNAPSHOT_VERSION, "at": self._at, "engines": {str(order): engine.dump() for order, engine in self._engines.items()}}
+        data = {
+            "version": SNAPSHOT_VERSION,
+            "at": self._at,
+            "engines": {str(order): engine.dump() for order, engine in self._engines.items()},
+        }
         return orjson.dumps(data)
 
     def restore(self, snapshot: bytes) -> list[AlertEvent]:

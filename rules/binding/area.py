@@ -109,8 +109,8 @@ class AreaBinder(LimitsBinder):
         if entry.place is None:
             for site in self._sites:
                 if _offers(entry, site):
-                    for group in self.grouping.of(site):
-                        found.setdefault(group, []).append(site)
+                    for group_id in self.grouping.of(site):
+                        found.setdefault(group_id, []).append(site)
         else:
             for group in self.grouping.groups.values():
                 near = sites_from(self._registry, group.origin, entry.place) if group.origin is not None else ()
@@ -118,9 +118,7 @@ class AreaBinder(LimitsBinder):
         return {group: tuple(sorted(sites, key=lambda site: site.id)) for group, sites in found.items() if sites}
 
     def _bind_group(self, group: Group) -> BoundGroup | None:
-        measures = tuple(
-            self._area_measure(place, entry, group) for place, entry in enumerate(self._entries.values())
-        )
+        measures = tuple(self._area_measure(place, entry, group) for place, entry in enumerate(self._entries.values()))
         present = [bool(one.members) or one.alerts is not None for one in measures]
         specs = [one.spec for one in measures]
         limits: list[Limit] = []

@@ -74,8 +74,7 @@ class AreaSetBinder:
             grouping=binder.grouping,
             judges={bound.group.id: (bound.group, bound.judge) for bound in binder.groups},
             members={
-                bound.group.id: tuple(frozenset(one.members) for one in bound.judge.measures)
-                for bound in binder.groups
+                bound.group.id: tuple(frozenset(one.members) for one in bound.judge.measures) for bound in binder.groups
             },
             measures=len(binder.places),
             listening=listening,
@@ -107,9 +106,7 @@ class AreaSetBinder:
             self._also_in(entry),
         )
 
-    def _listening(
-        self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping
-    ) -> Listening:
+    def _listening(self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping) -> Listening:
         rules = self._rules.keys() - self._couplings if alerts == "any" else set(alerts)
         if word is None:
             return Listening(place, frozenset(rules))

@@ -21,10 +21,10 @@ from rules.measures import Against, Measure, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.limited import LimitedRule
 from rules.shape.values import Value
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
@@ -100,7 +100,13 @@ class LimitsBinder:
         return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
 
     def _rung(
-        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site | None
+        self,
+        entry: LimitEntry,
+        level: Level,
+        numbers: Sequence[float],
+        number: float,
+        measure: Measure,
+        site: Site | None,
     ) -> Rung | None:
         written = entry.ladder[level]
         conditions = self._conditions(written.conditions, site)

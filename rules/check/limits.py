@@ -9,11 +9,11 @@ from citybrain.units import parse_quantity
 from rules.binding.units import number_in, plain_unit_of, unit_of
 from rules.check.base import Checker, Loc
 from rules.derived import DERIVED
+from rules.shape.area import AreaMeasureEntry
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
-from rules.shape.area import AreaMeasureEntry
-from rules.shape.limited import LimitedRule
 from rules.shape.values import Value
 
 

@@ -8,13 +8,13 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.binding.units import metres_of, silence_of
-from rules.check.base import Loc
 from rules.check.area import AreaCheck
+from rules.check.base import Loc
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.rule import RuleTest
-from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
 from rules.trial_series import parse_series

@@ -8,7 +8,6 @@ from citybrain.metrics import Entry, Name
 from rules.measures import Take
 from rules.shape.values import AnyOperand, Operand
 
-
 SOURCES = ("metric", "derived", "silence", "alerts")
 
 

@@ -12,7 +12,9 @@ from citybrain.instants import HOUR
 from citybrain.metrics import Shape
 from citybrain.model import Feed
 from citybrain.registry import load_registry
+from citybrain.rivers import run_m
 from citybrain.units import UNITS
+from simulators.basins import BASINS
 
 CATALOG = Path(registry_module.__file__).parent / "catalog"
 COUNTIES = {"331102", "331121", "331122", "331123", "331124", "331125", "331126", "331127", "331181"}
@@ -125,3 +127,21 @@ def test_the_county_outlines_carry_their_notice():
     text = (CATALOG / "zones" / "README.md").read_text(encoding="utf-8")
     for words in ("Schematic", "MIT", "Copyright (c)", "geoBoundaries", "not for navigation"):
         assert words in text
+
+
+def test_every_gauge_and_reservoir_has_its_place_on_the_river(registry):
+    for kind in ("river-gauge", "reservoir", "rain-gauge", "water-quality-station"):
+        for site in sites_of(registry, kind):
+            assert site.river is not None, site.id
+
+
+def test_the_rivers_agree_with_those_that_are_simulated(registry):
+    for basin in BASINS:
+        for above, length_km in basin.upstream:
+            points = [registry.sites[site].river for site in (above, basin.id)]
+            assert run_m(registry.reaches, *points) == pytest.approx(length_km * 1000), (above, basin.id)
+
+
+def test_the_rivers_run_out_of_the_city_at_qingtian_and_qingyuan(registry):
+    assert {name for name, reach in registry.reaches.items() if reach.next is None} == {"oujiang", "songyuanxi"}
+    assert "schematic" in (CATALOG / "rivers.yaml").read_text(encoding="utf-8")
