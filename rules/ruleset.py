@@ -134,9 +134,9 @@ class RuleSet:
             plan = self._plans[site.id] = self._make_plan(site)
         return plan
 
-    def is_armed(self, rule_id: str) -> bool:
-        """Tell whether there is any site, or any group of sites, that the rule is judged at."""
-        return self.areas.plan.has_groups(rule_id) or bool(self.sites_of(rule_id))
+    def armed_at(self, rule_id: str) -> int:
+        """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
+        return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
 
     def sites_of(self, rule_id: str) -> list[Site]:
         """Return the sites that the rule is armed at; none for a rule over several sites."""
@@ -272,7 +272,7 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
     """Yield a problem for each rule that no site of the catalog could ever meet."""
     for checked in rules.rules.values():
-        if not rules.is_armed(checked.rule.id):
+        if not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 

@@ -4,10 +4,12 @@ It moves by the same clock, publishes through the same code and forgets as littl
 What it is given must come in the order of `at`; `rules.areas.stage` sees to that.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from citybrain.alerts import AlertEvent
 from citybrain.model import Status
+from rules.areas.judge import member_key
 from rules.areas.plan import AreaPlan
 from rules.areas.records import pruned, record_of
 from rules.areas.state import GroupState, new_group
@@ -18,6 +20,7 @@ from rules.rule import Heard
 from rules.signals import Signal
 from rules.site_state import dump_standing, last_events, load_standing
 
+Input = Signal | AlertEvent
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 
 
@@ -47,9 +50,22 @@ class AreaEngine:
                 self._judge(state, When(max(state.newest_at, due.at), due.at), events)
         return events
 
-    def observe(self, signal: Signal) -> list[AlertEvent]:
-        """Judge what a site tells one rule."""
-        events = self.advance(signal.at)
+    def judge(self, inputs: Iterable[Input], *, instant: int, at: int) -> list[AlertEvent]:
+        """Take in what came of one instant in one moment of the log, then judge every group that it concerns, once.
+
+        Judged one by one, the first of many sites that speak at the same time would be taken for all of them.
+        """
+        events = self.advance(at)
+        touched: dict[str, GroupState] = {}
+        for one in inputs:
+            states = self._take_signal(one) if isinstance(one, Signal) else self._take_event(one)
+            touched.update((state.id, state) for state in states)
+        for _, state in sorted(touched.items()):
+            self._judge(state, When(max(state.newest_at, instant), at), events)
+        return events
+
+    def _take_signal(self, signal: Signal) -> Iterator[GroupState]:
+        """Take in what a site tells one rule; yield the groups that listen."""
         for plan in self._plan.groups_of(signal.rule, signal.site, self._order):
             state = self._state(plan.id)
             for place, found in enumerate(signal.measured):
@@ -58,13 +74,11 @@ class AreaEngine:
                 before = state.values[place].get(signal.site)
                 state.values[place][signal.site] = found
                 if before is None or found.newest_at > before.newest_at:
-                    self._hear(state, f"{place}|{signal.site}", signal)
-            self._judge_as_of(state, signal.instant, signal.at, events)
-        return events
+                    self._hear(state, member_key(place, signal.site), signal)
+            yield state
 
-    def hear_of(self, event: AlertEvent) -> list[AlertEvent]:
-        """Judge what has become of an alert of another rule."""
-        events = self.advance(event.sent)
+    def _take_event(self, event: AlertEvent) -> Iterator[GroupState]:
+        """Take in what has become of an alert of another rule; yield the groups that it belongs to."""
         for plan, places in self._plan.groups_about(event, self._order):
             state = self._state(plan.id)
             for place in places:
@@ -73,8 +87,7 @@ class AreaEngine:
                     records[event.identifier] = record_of(event, self._plan.hazards[event.rule.id])
                 records[event.identifier].take_in(event)
                 pruned(records, event.observed_at, keep=plan.keep)
-            self._judge_as_of(state, event.observed_at, event.sent, events)
-        return events
+            yield state
 
     def dump(self) -> dict[str, Any]:
         """Return the whole state as plain data."""
@@ -114,10 +127,6 @@ class AreaEngine:
         if state is None:
             state = self._groups[key] = new_group(self._plan.plans[key], self._clock)
         return state
-
-    def _judge_as_of(self, state: GroupState, instant: int, at: int, events: list[AlertEvent]) -> None:
-        state.newest_at = max(state.newest_at, instant)
-        self._judge(state, When(state.newest_at, at), events)
 
     def _judge(self, state: GroupState, when: When, events: list[AlertEvent]) -> None:
         state.newest_at = max(state.newest_at, when.instant)

@@ -12,7 +12,7 @@ from citybrain.sites import Site
 from citybrain.units import parse_quantity
 from citybrain.zones import Zone
 from rules.binding.units import metres_of
-from rules.shape.area import GroupBy, GroupEntry
+from rules.shape.area import GroupEntry
 
 _METRES_PER_DEGREE = 111_195.0
 _CELL_LAT = 28.2  # Squares are drawn true to scale here: 1 % too wide or narrow at the prefecture's edges.
@@ -41,7 +41,7 @@ class Group:
 class Grouping:
     """The groups of one rule."""
 
-    def __init__(self, group_by: GroupBy, registry: Registry, sites: Iterable[Site]) -> None:
+    def __init__(self, group_by: GroupEntry, registry: Registry, sites: Iterable[Site]) -> None:
         self._registry = registry
         self._group_by = group_by
         self._counties = AreaIndex((zone.id, zone.area) for zone in registry.zones.values() if zone.kind == COUNTY)
@@ -51,9 +51,9 @@ class Grouping:
 
     def containing(self, position: tuple[float, float], *, county: str, site: str | None) -> frozenset[str]:
         """Return the ids of the groups that something at a position, or a site, belongs to."""
-        if self._group_by == COUNTY:
+        if self._group_by.whole == COUNTY:
             found = frozenset({county})
-        elif isinstance(self._group_by, str):
+        elif self._group_by.whole is not None:
             found = frozenset({CITY})
         elif self._index is not None:
             found = self._index.containing(position)
@@ -69,16 +69,16 @@ class Grouping:
 
     def _made(self, sites: Iterable[Site]) -> dict[str, Group]:
         group_by = self._group_by
-        if isinstance(group_by, GroupEntry):
-            if group_by.zone:
-                return self._zones(group_by)
-            if group_by.cell is not None:
-                self._cell_m = metres_of(parse_quantity(group_by.cell))
-                return {cell: self._cell_group(cell) for cell in sorted({self._cell(site.position) for site in sites})}
+        if group_by.zone:
+            return self._zones(group_by)
+        if group_by.cell is not None:
+            self._cell_m = metres_of(parse_quantity(group_by.cell))
+            return {cell: self._cell_group(cell) for cell in sorted({self._cell(site.position) for site in sites})}
+        if group_by.site is not None:
             named = [site for site in self._registry.sites.values() if site.kind == group_by.site]
             return {site.id: _site_group(site) for site in named}
         counties = [zone for zone in self._registry.zones.values() if zone.kind == COUNTY]
-        if group_by == COUNTY:
+        if group_by.whole == COUNTY:
             return {
                 zone.id: Group(zone.id, SubjectKind.COUNTY, zone.words, zone.id, inner_point(zone.area), origin=zone)
                 for zone in counties

@@ -13,7 +13,7 @@ from citybrain.geometry import distance_m
 from citybrain.instants import MINUTE
 from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
-from rules.areas.across import Aggregate, Said
+from rules.areas.across import Aggregate, Counted, Said
 from rules.areas.records import AlertCount, AlertRecord
 from rules.calendar import Calendar
 from rules.conditions import Condition, Conditions, combine, compare
@@ -72,6 +72,7 @@ class AreaMeasure:
     words: Words
     members: Mapping[str, Member]  # By site, ascending.
     aggregate: Aggregate | None = None
+    counted: Counted | None = None  # Which values the number counts, if it counts any.
     alerts: AlertCount | None = None
     sector: Sector | None = None
 
@@ -172,6 +173,8 @@ class AreaJudge:
         sites, found = self._deciding(limit, rung, look, scale)
         alerts = one.alerts.selected(view.records[place].values(), instant) if one.alerts is not None else []
         pairs = [(site, view.values[place][site]) for site in sites if site in view.values[place]]
+        if one.counted is not None:
+            pairs = [(site, said) for site, said in pairs if said.value is not None and one.counted.holds(said.value)]
         return Evidence(
             measure=one.spec.name,
             words=one.words,
@@ -184,7 +187,7 @@ class AreaJudge:
             readings=tuple(Sample(said.newest_at, said.value) for _, said in pairs if said.value is not None)[
                 :EVIDENCE_SITES_MAX
             ],
-            sites=tuple(sites)[:EVIDENCE_SITES_MAX],
+            sites=tuple(site for site, _ in pairs)[:EVIDENCE_SITES_MAX],
             alerts=tuple(record.identifier for record in alerts)[:EVIDENCE_SITES_MAX],
         )
 

@@ -114,6 +114,6 @@ class AreaPlan:
         named = (listening.rules for bound in self.rules if bound.rule.id == rule_id for listening in bound.listening)
         return frozenset().union(*named)
 
-    def has_groups(self, rule_id: str) -> bool:
-        """Tell whether a rule is judged at any group."""
-        return any(bound.judges for bound in self.rules if bound.rule.id == rule_id)
+    def group_count(self, rule_id: str) -> int:
+        """Return at how many groups a rule is judged."""
+        return sum(len(bound.judges) for bound in self.rules if bound.rule.id == rule_id)

@@ -1,10 +1,11 @@
 """The area stage as a whole: the engines of all orders, each given what it may see in the order of the log.
 
-Signals and events are held back until the log has moved past their `at`, and are then judged by (`at`, order, site,
-instant): how records of one moment are spread over partitions, or stand in a trace, makes no difference.
+Signals and events are held back until the log has moved past their `at`, and are then judged by (`at`, instant), all
+of one instant together: how records of one moment are spread over partitions, or stand in a trace, makes no difference.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -12,12 +13,11 @@ import orjson
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.model import Status
-from rules.areas.engine import AreaEngine, orphaned
+from rules.areas.engine import AreaEngine, Input, orphaned
 from rules.areas.plan import AreaPlan
 from rules.signals import Signal
 
 SNAPSHOT_VERSION = 1
-Input = Signal | AlertEvent
 
 
 class AreaStage:
@@ -50,8 +50,8 @@ class AreaStage:
         decided: list[AlertEvent] = []
         for engine in self._engines.values():
             events: list[AlertEvent] = []
-            for one in inputs:
-                events += engine.observe(one) if isinstance(one, Signal) else engine.hear_of(one)
+            for (at, instant), together in groupby(inputs, key=_moment):
+                events += engine.judge(together, instant=instant, at=at)
             events += engine.advance(self._at)
             decided += events
             inputs = sorted([*inputs, *events], key=_order)
@@ -89,8 +89,13 @@ class AreaStage:
         return events
 
 
-def _order(one: Input) -> tuple[int, int, str, int, str, int]:
-    """Return the place of a signal or an event among those of its time."""
+def _moment(one: Input) -> tuple[int, int]:
+    """Return the time of the record and the instant that are judged together."""
+    return (one.at, one.instant) if isinstance(one, Signal) else (one.sent, one.observed_at)
+
+
+def _order(one: Input) -> tuple[int, int, int, str, str, int]:
+    """Return the place of a signal or an event among all others."""
     if isinstance(one, Signal):
-        return one.at, 0, one.site, one.instant, one.rule, 0
-    return one.sent, 1, one.subject.key, one.observed_at, one.rule.id, one.sequence
+        return (*_moment(one), 0, one.site, one.rule, 0)
+    return (*_moment(one), 1, one.subject.key, one.rule.id, one.sequence)

@@ -94,8 +94,9 @@ class AreaBinder(LimitsBinder):
         return spec
 
     def _add_wind(self) -> None:
-        """Add the wind of the nearest station where a place lies to one side of it."""
-        if any(_is_to_wind(entry) for entry in self._entries.values()):
+        """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
+        has_wind = all(metric in self._registry.metrics for metric in _WIND)
+        if has_wind and any(_is_to_wind(entry) for entry in self._entries.values()):
             for metric in _WIND:
                 self._entries[f"nearest {metric}"] = AreaMeasureEntry.model_validate(
                     {"metric": metric, "from": {"nearest": WIND_STATION}}
@@ -164,11 +165,13 @@ class AreaBinder(LimitsBinder):
 
     def _area_measure(self, place: int, entry: AreaMeasureEntry, group: Group) -> AreaMeasure:
         sites = self._members[place].get(group.id, ())
+        counted = self._counted(entry)
         return AreaMeasure(
             spec=self._group_spec(entry, sites),
             words=words_of(entry, self._registry),
             members={site.id: self._member(entry, site) for site in sites},
-            aggregate=self._aggregate(entry),
+            aggregate=self._aggregate(entry, counted),
+            counted=counted,
             alerts=_alert_count(entry),
             sector=self._sector(entry, group),
         )
@@ -191,26 +194,25 @@ class AreaBinder(LimitsBinder):
         slowest = max(specs, key=lambda spec: spec.period)
         return replace(slowest, unit=unit, against=None, operand=None, operand_place=None)
 
-    def _aggregate(self, entry: AreaMeasureEntry) -> Aggregate | None:
+    def _aggregate(self, entry: AreaMeasureEntry, counted: Counted | None) -> Aggregate | None:
         across = entry.across
-        if entry.alerts:
+        if across is None and entry.place is not None and entry.place.nearest is not None:
+            across = Across.MAX  # Of the one station that is nearest.
+        if across is None or entry.alerts:
             return None
-        if across is None:
-            is_of_one = entry.place is not None and entry.place.nearest is not None
-            across = Across.MAX if is_of_one else None
-        if across is None:
-            return None
-        counted = None
-        if entry.sites_where is not None:
-            comparison = entry.sites_where.comparison
-            text = getattr(entry.sites_where, comparison.value).quantity
-            counted = Counted(comparison, number_in(parse_quantity(text), site_unit_of(entry, self._registry)))
         grows = entry.metric is not None and self._registry.metrics[entry.metric].shape is Shape.INCREMENT
         return aggregate(across, counted, grows=grows and entry.minus is None)
 
+    def _counted(self, entry: AreaMeasureEntry) -> Counted | None:
+        if entry.sites_where is None:
+            return None
+        comparison = entry.sites_where.comparison
+        text = getattr(entry.sites_where, comparison.value).quantity
+        return Counted(comparison, number_in(parse_quantity(text), site_unit_of(entry, self._registry)))
+
     def _sector(self, entry: AreaMeasureEntry, group: Group) -> Sector | None:
         place = entry.place
-        if place is None or not _is_to_wind(entry):
+        if place is None or not _is_to_wind(entry) or f"nearest {_WIND[0]}" not in self._names:
             return None
         direction, speed = (self._names.index(f"nearest {metric}") for metric in _WIND)
         return Sector(group.position, place.spread_deg, place.downwind is not None, direction, speed)

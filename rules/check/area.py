@@ -8,7 +8,7 @@ from citybrain.units import parse_quantity
 from rules.binding.units import RATIO, metres_of, number_in, site_unit_of, unit_of
 from rules.check.base import Loc
 from rules.check.limits import LimitsCheck
-from rules.shape.area import AreaMeasureEntry, AreaRule, CouplingRule, GroupBy, GroupEntry, SequenceRule
+from rules.shape.area import AreaMeasureEntry, AreaRule, CouplingRule, GroupEntry, SequenceRule
 from rules.shape.limits import LimitEntry
 from rules.shape.rule import RuleEntry
 from rules.shape.values import QuorumEntry, Value
@@ -49,9 +49,7 @@ class AreaCheck(LimitsCheck):
             if step.place is not None:
                 yield from self._place((*self.loc, "steps", index, "from"), step.place, rule.group_by)
 
-    def _group(self, loc: Loc, group_by: GroupBy) -> Iterator[Problem]:
-        if not isinstance(group_by, GroupEntry):
-            return
+    def _group(self, loc: Loc, group_by: GroupEntry) -> Iterator[Problem]:
         for kind in group_by.zone:
             yield from self._zone((*loc, "zone"), kind, None)
         if group_by.site is not None and group_by.site not in self.registry.kinds:
@@ -70,7 +68,7 @@ class AreaCheck(LimitsCheck):
         if metres <= 0:
             yield self.document.problem(loc, "R218", found=text, least="1 m")
 
-    def _area_measure(self, loc: Loc, measure: AreaMeasureEntry, group_by: GroupBy) -> Iterator[Problem]:
+    def _area_measure(self, loc: Loc, measure: AreaMeasureEntry, group_by: GroupEntry) -> Iterator[Problem]:
         if measure.place is not None:
             yield from self._place((*loc, "from"), measure.place, group_by)
         if measure.sites_where is not None:
@@ -84,13 +82,12 @@ class AreaCheck(LimitsCheck):
         if measure.weight is not None and measure.weight not in attributes:
             yield self._unknown((*loc, "weight"), "R213", measure.weight, attributes)
 
-    def _place(self, loc: Loc, place: PlaceWord, group_by: GroupBy) -> Iterator[Problem]:
+    def _place(self, loc: Loc, place: PlaceWord, group_by: GroupEntry) -> Iterator[Problem]:
         kinds = (*place.kind, place.nearest) if place.nearest is not None else place.kind
         for kind in kinds:
             if kind not in self.registry.kinds:
                 yield self._unknown(loc, "R204", kind, self.registry.kinds)
-        is_nowhere = group_by == "city" or (isinstance(group_by, GroupEntry) and group_by.cell is not None)
-        if is_nowhere:
+        if group_by.whole == "city" or group_by.cell is not None:
             yield self.document.problem(loc, "R264")
 
     def _sites_of(self, loc: Loc, limit: LimitEntry, *, is_of_group: bool) -> Iterator[Problem]:
@@ -117,7 +114,7 @@ class AreaCheck(LimitsCheck):
             yield self.document.problem(loc, "R211", found=quorum.share, expected="%")
             return
         if not 0 < share <= 1:
-            yield self.document.problem(loc, "R218", found=quorum.share, least="1 %")
+            yield self.document.problem(loc, "R267", found=quorum.share)
 
     def alerts_named(self, rule: RuleEntry) -> Iterator[tuple[Loc, str]]:
         """Yield the rules whose alerts a rule is about, each with the place where it is named."""

@@ -22,9 +22,13 @@ def _as_tuple(written: Any) -> Any:
     return (written,) if isinstance(written, str) else written
 
 
-class GroupEntry(Entry):
-    """What an alert of the rule is about: each zone of some kinds, each square of a grid, or each site of a kind."""
+WHOLE = ("county", "city")
 
+
+class GroupEntry(Entry):
+    """What an alert is about: each county, the city, each zone of some kinds, square of a grid, or site of a kind."""
+
+    whole: str | None = None  # `county` or `city`, written without a key.
     zone: Annotated[tuple[KindName, ...], BeforeValidator(_as_tuple)] = ()
     within: QuantityText | None = None  # The zone and everything within this distance of it.
     cell: QuantityText | None = None
@@ -32,13 +36,17 @@ class GroupEntry(Entry):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "GroupEntry":
-        given = sum(part is not None and part != () for part in (self.zone, self.cell, self.site))
-        if given != 1 or (self.within is not None and not self.zone):
+        given = sum(part is not None and part != () for part in (self.whole, self.zone, self.cell, self.site))
+        if given != 1 or self.whole not in (None, *WHOLE) or (self.within is not None and not self.zone):
             raise Fault("group")
         return self
 
 
-GroupBy = Literal["county", "city"] | GroupEntry
+def _as_group(written: Any) -> Any:
+    return {"whole": written} if isinstance(written, str) else written
+
+
+GroupBy = Annotated[GroupEntry, BeforeValidator(_as_group)]
 
 
 class SitesWhere(Compared):
