@@ -10,7 +10,8 @@ from rules.calendar import Calendar
 from rules.conditions import Comparison, Conditions, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value, set_against
+from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
+from rules.quick import Quick, quick_value
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
