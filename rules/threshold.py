@@ -1,17 +1,17 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.calendar import Calendar
-from rules.conditions import Comparison, Conditions, combine, compare, meets
+from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
-from rules.quick import Quick, quick_value
+from rules.quick import Quick, quick_test
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
@@ -73,9 +73,7 @@ class ThresholdJudge:
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
-    lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
-        init=False, compare=False, repr=False
-    )
+    lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -86,14 +84,9 @@ class ThresholdJudge:
         object.__setattr__(self, "silent_after", silences)
         # What does not meet the lowest rung meets none: levels ask for more as they rise.
         tests = tuple(
-            (
-                spec.series,
-                quick_value(spec, rises=limit.comparison.rises),
-                meets(limit.comparison),
-                self._easiest(limit, rung),
-            )
+            (spec.series, quick_test(spec, limit.comparison, self._easiest(limit)))
             for limit in self.limits
-            for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
+            for spec in (self.measures[limit.measure],)
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
@@ -106,18 +99,19 @@ class ThresholdJudge:
         ]
         return Memory(streaks, [0] * len(self.measures))
 
-    def _easiest(self, limit: Limit, rung: Rung) -> float:
-        """Return the value of a rung where it is met most easily, tightened or not."""
-        values = (rung.value, rung.value * (self.tighten.times if self.tighten is not None else 1.0))
+    def _easiest(self, limit: Limit) -> float:
+        """Return the value of the lowest rung where it is met most easily, tightened or not."""
+        lowest = limit.rungs[0].value
+        values = (lowest, lowest * (self.tighten.times if self.tighten is not None else 1.0))
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case."""
         if memory.has_streak:
             return False
-        for key, value_of, is_met, limit in self.lowest:
+        for key, may_be_met in self.lowest:
             series = view.series.get(key)
-            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
+            if series is not None and may_be_met(series, instant):
                 return False
         return True
 
