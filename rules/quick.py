@@ -5,10 +5,10 @@ It says what `measure` says, without its ceremony, and is compiled once per site
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from rules.conditions import Comparison, meets
-from rules.measures import COVERAGE_MIN, Bound, Measure, Step, Take, mean, measure, set_against
+from rules.conditions import Comparison, Conditions, meets
+from rules.measures import COVERAGE_MIN, UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
 from rules.series import Series
 
 # A running total is off by far less than this share of itself, so that below it the exact sum need not be drawn.
@@ -83,6 +83,20 @@ def _windowed(spec: Measure, comparison: Comparison, limit: float) -> Quick:
         return is_met(value, limit) and instant - newest_at <= silent_for
 
     return windowed
+
+
+def quick_gate(gate: Conditions, measures: Sequence[Measure]) -> Callable[[Mapping[str, Series], int], bool]:
+    """Return a function that tells whether conditions on measures without operands are surely not met."""
+    places = {member.measure for member in gate.members}
+
+    def is_shut(found: Mapping[str, Series], instant: int) -> bool:
+        measured = [
+            measure(spec, found[spec.series], instant) if place in places and spec.series in found else UNKNOWN
+            for place, spec in enumerate(measures)
+        ]
+        return gate.test(measured) is False
+
+    return is_shut
 
 
 _TAKEN: dict[Take | None, Callable[[Sequence[float]], float]] = {

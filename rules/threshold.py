@@ -1,6 +1,6 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
-from rules.quick import Quick, quick_test
+from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
 from rules.series import Series
@@ -74,6 +74,10 @@ class ThresholdJudge:
     has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
+    # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
+    is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
+    # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
+    leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -90,6 +94,17 @@ class ThresholdJudge:
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
+        object.__setattr__(self, "is_shut", self._quick_gate())
+        leaves = tuple(
+            tuple(
+                (limit.measure, _strictly_good(limit.comparison), rung.leave)
+                for limit in self.limits
+                for rung in limit.rungs
+                if rung.rank == rank
+            )
+            for rank in (4, 3, 2, 1)
+        )
+        object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
@@ -98,6 +113,13 @@ class ThresholdJudge:
             Streak() if rung.holding.repeated is None else Tally() for limit in self.limits for rung in limit.rungs
         ]
         return Memory(streaks, [0] * len(self.measures))
+
+    def _quick_gate(self) -> Callable[[Mapping[str, Series], int], bool] | None:
+        """Return the quick look at the gate of a rule with a slope, the one measure that is dear."""
+        is_dear = any(self.measures[limit.measure].step is Step.SLOPE for limit in self.limits)
+        if self.only_while is None or self.has_operands or not is_dear:
+            return None
+        return quick_gate(self.only_while, self.measures)
 
     def _easiest(self, limit: Limit) -> float:
         """Return the value of the lowest rung where it is met most easily, tightened or not."""
@@ -109,6 +131,8 @@ class ThresholdJudge:
         """Tell whether no streak runs and no limit is surely met: by far the most common case."""
         if memory.has_streak:
             return False
+        if self.is_shut is not None and self.is_shut(view.series, instant):
+            return True
         for key, may_be_met in self.lowest:
             series = view.series.get(key)
             if series is not None and may_be_met(series, instant):
@@ -233,13 +257,8 @@ class ThresholdJudge:
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
-        for rank in (4, 3, 2, 1):
-            answers = [
-                compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave * scale)
-                for limit in self.limits
-                for rung in limit.rungs
-                if rung.rank == rank
-            ]
+        for leaves in self.leaves:
+            answers = [compare(measured[place], comparison, leave * scale) for place, comparison, leave in leaves]
             sides.append(combine(answers, any_of=False) if answers else (sides[-1] if sides else True))
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
