@@ -197,18 +197,13 @@ class Engine:
         self._clock.schedule_silence(state.plan.site.id, key, state.heard[key], spans)
 
     def _fall_silent(self, state: SiteState, due: Silence, events: list[AlertEvent]) -> None:
-        """Judge a silence that is due, unless the series was heard since it was scheduled."""
+        """Judge a silence that is due."""
         key = due.series
         heard, spans = state.heard[key], state.plan.silences[key]
-        if heard.due != due.due:
-            return  # A deadline that was moved forward has left this one behind.
-        if heard.at + spans[heard.passed] <= due.due:
-            while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
-                heard.passed += 1
-            self._schedule(state, key)
-            self._judge_silence(state, key, When(due.at, due.at), events)
-        else:
-            self._schedule(state, key)
+        while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
+            heard.passed += 1
+        self._schedule(state, key)
+        self._judge_silence(state, key, When(due.at, due.at), events)
 
     def _judge_silence(self, state: SiteState, key: str, when: When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
