@@ -8,6 +8,7 @@ Silence is counted on the clock of the living log: where two neighbouring record
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
-from rules.rule import Heard, Judge
+from rules.rule import Heard
 from rules.ruleset import RuleSet, SitePlan
 from rules.series import Arrival, Series
 from rules.silence import ANY_METRIC
@@ -229,8 +230,7 @@ class Engine:
     ) -> None:
         """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
         plan, instant = state.plan, reading.observed_at
-        heard_at = self._heard_at(state, instant, at)
-        has_news = False
+        heard_at, has_news = self._heard_at(state, instant, at), False
         for metric, value in reading.values.items():
             shelf = plan.shelves.get(metric)
             if shelf is not None and reading.flags is None and shelf.least <= value <= shelf.greatest:
@@ -321,28 +321,27 @@ class Engine:
     # Judging
 
     def _judge_touched(self, state: SiteState, touched: list[str], at: int, events: list[AlertEvent]) -> None:
+        standings = state.standings
         for place in state.plan.places_of(tuple(touched)):
-            standing = state.standings[place]
+            standing = standings[place]
             judge = standing.judge
-            instant = self._instant(state, judge, at)
+            # Silence is measured on the log's own time.
+            instant = at if judge.is_about_silence else _newest_of(state, judge.series_keys)
             if standing.events or not judge.is_quiet(standing.memory, state, instant):
                 self._publisher.judge(state, standing, When(instant, at), events)
 
-    def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
-        """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
-        if judge.is_about_silence:
-            return at
-        keys = judge.series_keys
-        if len(keys) == 1 and (only := state.series.get(keys[0])) is not None:
-            return only.instants[-1] if only.instants else 0
-        newest = 0
-        for key in keys:
-            series = state.series.get(key)
-            if series is not None and series.instants:
-                newest = max(newest, series.instants[-1])
-            elif key == POSITION:
-                newest = max(newest, state.position_at or 0)
-        return newest
+
+def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
+    """Return the instant of the newest sample of some series: as of then their judge is asked."""
+    newest = 0
+    for key in keys:
+        series = state.series.get(key)
+        if series is not None:
+            if series.instants and series.instants[-1] > newest:
+                newest = series.instants[-1]
+        elif key == POSITION and state.position_at is not None:
+            newest = max(newest, state.position_at)
+    return newest
 
 
 def _refusal(arrival: Arrival, metric: str) -> _Refusal:

@@ -151,7 +151,7 @@ class ThresholdJudge:
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
-        wake_in = self._wake_in(memory, instant)
+        wake_in = self._wake_in(memory, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -209,7 +209,7 @@ class ThresholdJudge:
 
         Out of its calendar a rule raises nothing; what is counted by days or nights waits for the next one.
         """
-        rank, since = 0, None
+        rank, since, has_streak = 0, None, False
         streaks = iter(memory.streaks)
         for limit in self.limits:
             found = measured[limit.measure]
@@ -224,10 +224,11 @@ class ThresholdJudge:
                 else:
                     streak.note(is_met, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
+                has_streak = has_streak or streak.is_at_work
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
                     rank = max(rank, rung.rank) if is_enough else rank
-        memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
+        memory.has_streak = has_streak
         return rank, since
 
     def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
