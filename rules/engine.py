@@ -8,6 +8,7 @@ Silence is counted on the clock of the living log: where two neighbouring record
 itself was silent, not the sensor, and that span counts for nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,12 @@ from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
-from rules.rule import Heard, Judge
-from rules.ruleset import RuleSet
+from rules.rule import Heard
+from rules.ruleset import RuleSet, SitePlan
 from rules.series import Arrival, Series
 from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
-from rules.site_state import Shelf, SiteState, last_events, load_state, new_series, new_state
+from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
@@ -49,26 +50,7 @@ class Judgement:
 NOTHING = Judgement()
 
 
-class _Intake:
-    """What one reading brought: the series with new samples, and the metrics that were not taken, by reason."""
-
-    __slots__ = ("has_news", "refused", "touched")
-
-    def __init__(self) -> None:
-        self.touched: list[str] = []
-        self.has_news = False  # Whether anything is newer than all before it.
-        self.refused: dict[Reason, list[tuple[str, str]]] | None = None  # (metric, text)
-
-    def refuse(self, reason: Reason, metric: str, text: str) -> None:
-        if self.refused is None:
-            self.refused = {}
-        self.refused.setdefault(reason, []).append((metric, text))
-
-    def rejections(self, site: str) -> tuple[Rejection, ...]:
-        return tuple(
-            Rejection(reason, "; ".join(text for _, text in pairs), site, tuple(metric for metric, _ in pairs))
-            for reason, pairs in (self.refused or {}).items()
-        )
+_Refusal = tuple[Reason, str, str]  # Why one metric of a reading was not taken: reason, metric, text.
 
 
 class Engine:
@@ -101,24 +83,28 @@ class Engine:
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
-        events = [] if self._clock.move_quietly(at) else self._move_to(at)
-        at = max(at, self._clock.at or at)
+        clock = self._clock
+        events = [] if clock.move_quietly(at) else self._move_to(at)
+        assert clock.at is not None, "it has just moved"
+        at = clock.at
         state = self._sites.get(reading.site)
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
             if site is None:
                 return Judgement(tuple(events), (rejection,) if rejection is not None else (), self._told())
-            state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
+            state = self._sites[site.id] = new_state(self._rules.plan_for(site), clock)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
             return Judgement(tuple(events), (_wrong_clock(reading, at),), self._told())
-        intake = self._take_in(state, reading, at)
-        if intake.touched:
-            self._judge_touched(state, intake, at, events)
+        touched: list[str] = []
+        refused: list[_Refusal] = []
+        self._take_in(state, reading, at, touched, refused)
+        if touched:
+            self._judge_touched(state, touched, at, events)
             if state.plan.senders:
-                self._tell(state, intake.touched, at)
-        if not events and not intake.refused and not self._signals:
+                self._tell(state, touched, at)
+        if not events and not refused and not self._signals:
             return NOTHING
-        return Judgement(tuple(events), intake.rejections(reading.site), self._told())
+        return Judgement(tuple(events), _rejections(reading.site, refused), self._told())
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
@@ -193,19 +179,23 @@ class Engine:
                 self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
         return events
 
-    def _hear(self, state: SiteState, key: str, when: When) -> None:
-        """Note that a series was heard: the newest observation counts, however late it came.
+    def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
+        """Return when, on the living clock, a reading counts as heard.
 
         A burst after a broken link brings old values; more than a period is left for the next one to come.
         """
-        delay = min(max(when.at - when.instant, 0), DELAY_PERIODS_MAX * state.plan.site.period)
+        under_way, under_way_max = at - instant, DELAY_PERIODS_MAX * state.plan.site.period
+        return self._clock.living - (0 if under_way < 0 else min(under_way, under_way_max))
+
+    def _hear(self, state: SiteState, key: str, heard_at: int) -> None:
+        """Note that a series was heard: the newest observation counts, however late it came."""
         heard = state.heard.get(key)
         if heard is None:
-            heard = state.heard[key] = Heard(self._clock.living - delay)
+            heard = state.heard[key] = Heard(heard_at)
         else:
-            heard.at, heard.passed = self._clock.living - delay, 0
+            heard.at, heard.passed = heard_at, 0
         # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
-        if heard.due is None or heard.at + state.plan.silences[key][0] < heard.due:
+        if heard.due is None or heard_at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)
 
     def _schedule(self, state: SiteState, key: str) -> None:
@@ -213,18 +203,13 @@ class Engine:
         self._clock.schedule_silence(state.plan.site.id, key, state.heard[key], spans)
 
     def _fall_silent(self, state: SiteState, due: Silence, events: list[AlertEvent]) -> None:
-        """Judge a silence that is due, unless the series was heard since it was scheduled."""
+        """Judge a silence that is due."""
         key = due.series
         heard, spans = state.heard[key], state.plan.silences[key]
-        if heard.due != due.due:
-            return  # A deadline that was moved forward has left this one behind.
-        if heard.at + spans[heard.passed] <= due.due:
-            while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
-                heard.passed += 1
-            self._schedule(state, key)
-            self._judge_silence(state, key, When(due.at, due.at), events)
-        else:
-            self._schedule(state, key)
+        while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
+            heard.passed += 1
+        self._schedule(state, key)
+        self._judge_silence(state, key, When(due.at, due.at), events)
 
     def _judge_silence(self, state: SiteState, key: str, when: When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
@@ -272,47 +257,57 @@ class Engine:
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
         return site, None
 
-    def _take_in(self, state: SiteState, reading: Reading, at: int) -> _Intake:
-        """Put the values of a reading into the series of its site."""
-        intake, when = _Intake(), When(reading.observed_at, at)
+    def _take_in(
+        self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[_Refusal]
+    ) -> None:
+        """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
+        plan, instant = state.plan, reading.observed_at
+        heard_at, has_news = self._heard_at(state, instant, at), False
         for metric, value in reading.values.items():
-            shelf = state.shelves.get(metric) or self._shelf(state, metric)
-            if shelf is None:
-                intake.refuse(Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}")
-            elif not shelf.least <= value <= shelf.greatest:
-                text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
-                intake.refuse(Reason.RANGE, metric, text)
+            shelf = plan.shelves.get(metric)
+            if shelf is not None and reading.flags is None and shelf.least <= value <= shelf.greatest:
+                keys = shelf.valid
             else:
-                flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
-                targets = shelf.by_flag.get(flag)
-                if targets is None:
-                    intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
+                keys = self._keys(plan, reading, metric, refused)
+            for key in keys:
+                arrival = (state.series.get(key) or self._series(state, key)).add(instant, value)
+                if arrival is Arrival.NEWEST:
+                    has_news = True
+                    touched.append(key)
+                    if key in plan.silences:
+                        self._hear(state, key, heard_at)
+                elif arrival is Arrival.INSIDE:
+                    touched.append(key)
                 else:
-                    for key, series in targets:
-                        self._add(state, intake, key, series, when, value)
-        if state.plan.derived and intake.touched:
-            self._derive(state, intake, when)
-        if reading.position is not None and state.plan.site.moves:
-            self._move_site(state, intake, reading.position, when)
-        if intake.has_news and ANY_METRIC in state.plan.silences:
-            self._hear(state, ANY_METRIC, when)
-            intake.touched.append(ANY_METRIC)
-        return intake
+                    refused.append(_refusal(arrival, key.partition("|")[0]))
+        if plan.derived and touched:
+            self._derive(state, touched, instant, heard_at)
+        if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
+            has_news = True
+            touched.append(POSITION)
+            if POSITION in plan.silences:
+                self._hear(state, POSITION, heard_at)
+        if has_news and ANY_METRIC in plan.silences:
+            self._hear(state, ANY_METRIC, heard_at)
+            touched.append(ANY_METRIC)
 
-    def _shelf(self, state: SiteState, metric: str) -> Shelf | None:
-        """Return where the values of a metric go at this site, made on first sight; None for an unknown metric."""
-        declared = self._registry.metrics.get(metric)
-        if declared is None:
-            return None
-        keys: dict[str, list[str]] = {VALID_FLAG: []}
-        for key in state.plan.flagged.get(metric, ()):
-            for flag in key.partition("|")[2]:
-                keys.setdefault(flag, []).append(key)
-        if metric in state.plan.reach or not keys[VALID_FLAG]:
-            keys[VALID_FLAG].insert(0, metric)
-        by_flag = {flag: tuple((key, self._series(state, key)) for key in found) for flag, found in keys.items()}
-        shelf = state.shelves[metric] = Shelf(*declared.range, declared.unit, by_flag)
-        return shelf
+    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[_Refusal]) -> tuple[str, ...]:
+        """Return the keys of the series that take a value of the reading; none if it is refused."""
+        shelf = plan.shelves.get(metric) or plan.shelf(metric, self._registry)
+        if shelf is None:
+            refused.append((Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}"))
+            return ()
+        value = reading.values[metric]
+        if not shelf.least <= value <= shelf.greatest:
+            text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
+            refused.append((Reason.RANGE, metric, text))
+            return ()
+        flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
+        keys = shelf.by_flag.get(flag)
+        if keys is None:
+            refused.append((Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}"))
+            return ()
+        return keys
 
     def _series(self, state: SiteState, key: str) -> Series:
         series = state.series.get(key)
@@ -320,82 +315,83 @@ class Engine:
             series = state.series[key] = new_series(state.plan, key)
         return series
 
-    def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: When, value: float) -> None:
-        """Put one value into a series of the site."""
-        arrival = series.add(when.instant, value)
-        if arrival is Arrival.NEWEST:
-            intake.has_news = True
-            intake.touched.append(key)
-            if key in state.plan.silences:
-                self._hear(state, key, when)
-        elif arrival is Arrival.INSIDE:
-            intake.touched.append(key)
-        elif arrival is Arrival.LATE:
-            metric = key.partition("|")[0]
-            intake.refuse(Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows")
-        else:
-            metric = key.partition("|")[0]
-            intake.refuse(Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value")
-
-    def _derive(self, state: SiteState, intake: _Intake, when: When) -> None:
+    def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.derived.inputs for key in intake.touched):
+            if not any(key in derived.derived.inputs for key in touched):
                 continue
-            instants = {when.instant}
+            instants = {instant}
             if not derived.derived.same_instant and derived.key in state.series:
                 known = state.series[derived.key].instants
-                instants.update(at for at in reversed(known) if at > when.instant)
-            for instant in sorted(instants):
-                self._derive_at(state, intake, derived, When(instant, when.at))
+                instants.update(at for at in reversed(known) if at > instant)
+            for one in sorted(instants):
+                self._derive_at(state, touched, derived, one, heard_at)
 
-    def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: When) -> None:
-        value = derived.value_at(state.series, when.instant, state.plan.site, self._registry)
+    def _derive_at(
+        self, state: SiteState, touched: list[str], derived: DerivedSeries, instant: int, heard_at: int
+    ) -> None:
+        value = derived.value_at(state.series, instant, state.plan.site, self._registry)
         if value is None:
             # A revision may take away what was known.
-            if derived.key in state.series and state.series[derived.key].remove(when.instant):
-                intake.touched.append(derived.key)
+            if derived.key in state.series and state.series[derived.key].remove(instant):
+                touched.append(derived.key)
             return
-        arrival = self._series(state, derived.key).add(when.instant, value)
+        arrival = self._series(state, derived.key).add(instant, value)
         if arrival in (Arrival.NEWEST, Arrival.INSIDE):
-            intake.touched.append(derived.key)
+            touched.append(derived.key)
         if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
-            self._hear(state, derived.key, when)
+            self._hear(state, derived.key, heard_at)
 
-    def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: When) -> None:
-        if state.position_at is not None and when.instant <= state.position_at:
-            return
-        state.position, state.position_at = position, when.instant
+    def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
+        """Take over a position, unless it is older than the one that is known; tell whether it is news."""
+        if state.position_at is not None and instant <= state.position_at:
+            return False
+        state.position, state.position_at = position, instant
         state.inside = self._rules.zones_at(position)
-        intake.has_news = True
-        intake.touched.append(POSITION)
-        if POSITION in state.plan.silences:
-            self._hear(state, POSITION, when)
+        return True
 
     # Judging
 
-    def _judge_touched(self, state: SiteState, intake: _Intake, at: int, events: list[AlertEvent]) -> None:
-        for place in state.plan.places_of(tuple(intake.touched)):
-            standing = state.standings[place]
-            instant = self._instant(state, standing.judge, at)
-            if standing.events or not standing.judge.is_quiet(standing.memory, state, instant):
+    def _judge_touched(self, state: SiteState, touched: list[str], at: int, events: list[AlertEvent]) -> None:
+        standings = state.standings
+        for place in state.plan.places_of(tuple(touched)):
+            standing = standings[place]
+            judge = standing.judge
+            # Silence is measured on the log's own time.
+            instant = at if judge.is_about_silence else _newest_of(state, judge.series_keys)
+            if standing.events or not judge.is_quiet(standing.memory, state, instant):
                 self._publisher.judge(state, standing, When(instant, at), events)
 
-    def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
-        """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
-        if judge.is_about_silence:
-            return at
-        keys = judge.series_keys
-        if len(keys) == 1 and (only := state.series.get(keys[0])) is not None:
-            return only.instants[-1] if only.instants else 0
-        newest = 0
-        for key in keys:
-            series = state.series.get(key)
-            if series is not None and series.instants:
-                newest = max(newest, series.instants[-1])
-            elif key == POSITION:
-                newest = max(newest, state.position_at or 0)
-        return newest
+
+def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
+    """Return the instant of the newest sample of some series: as of then their judge is asked."""
+    newest = 0
+    for key in keys:
+        series = state.series.get(key)
+        if series is not None:
+            if series.instants and series.instants[-1] > newest:
+                newest = series.instants[-1]
+        elif key == POSITION and state.position_at is not None:
+            newest = max(newest, state.position_at)
+    return newest
+
+
+def _refusal(arrival: Arrival, metric: str) -> _Refusal:
+    """Return what is said of a value that changes nothing."""
+    if arrival is Arrival.LATE:
+        return Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows"
+    return Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value"
+
+
+def _rejections(site: str, refused: list[_Refusal]) -> tuple[Rejection, ...]:
+    """Return one rejection per reason, in the order of the first of each."""
+    by_reason: dict[Reason, list[_Refusal]] = {}
+    for refusal in refused:
+        by_reason.setdefault(refusal[0], []).append(refusal)
+    return tuple(
+        Rejection(reason, "; ".join(text for _, _, text in told), site, tuple(metric for _, metric, _ in told))
+        for reason, told in by_reason.items()
+    )
 
 
 def _wrong_clock(reading: Reading, at: int) -> Rejection:

@@ -30,6 +30,7 @@ from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
 from rules.shape.threshold import ThresholdRule
+from rules.shelf import Shelf, shelf_of
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge
 from rules.threshold import ThresholdJudge
@@ -78,8 +79,18 @@ class SitePlan:
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def shelf(self, metric: str, registry: Registry) -> Shelf | None:
+        """Return where the values of a metric go; made on first sight, None for one that no feed declares."""
+        declared = registry.metrics.get(metric)
+        if declared is None:
+            return None
+        is_read, flagged = metric in self.reach, self.flagged.get(metric, ())
+        shelf = self.shelves[metric] = shelf_of(metric, declared, flagged, is_read=is_read)
+        return shelf
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
         """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""

@@ -15,16 +15,6 @@ from rules.ruleset import SitePlan
 from rules.series import Series
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where the values of one metric of a site go, and what is plausible; made once, used by every reading."""
-
-    least: float
-    greatest: float
-    unit: str
-    by_flag: dict[str, tuple[tuple[str, Series], ...]]  # Flag -> the series, with their keys, that take such a value.
-
-
 @dataclass(slots=True)
 class SiteState:
     """The state of one site under one plan."""
@@ -38,7 +28,6 @@ class SiteState:
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
     told_silent: bool | None = None  # What the area stage was told last; None: nothing.
-    shelves: dict[str, Shelf] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -1,16 +1,17 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.calendar import Calendar
-from rules.conditions import Comparison, Conditions, combine, compare, meets
+from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value, set_against
+from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
+from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.series import Series
@@ -72,9 +73,11 @@ class ThresholdJudge:
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
-    lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
-        init=False, compare=False, repr=False
-    )
+    lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
+    # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
+    is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
+    # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
+    leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -85,17 +88,23 @@ class ThresholdJudge:
         object.__setattr__(self, "silent_after", silences)
         # What does not meet the lowest rung meets none: levels ask for more as they rise.
         tests = tuple(
-            (
-                spec.series,
-                quick_value(spec, rises=limit.comparison.rises),
-                meets(limit.comparison),
-                self._easiest(limit, rung),
-            )
+            (spec.series, quick_test(spec, limit.comparison, self._easiest(limit)))
             for limit in self.limits
-            for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
+            for spec in (self.measures[limit.measure],)
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
+        object.__setattr__(self, "is_shut", self._quick_gate())
+        leaves = tuple(
+            tuple(
+                (limit.measure, strictly_good(limit.comparison), rung.leave)
+                for limit in self.limits
+                for rung in limit.rungs
+                if rung.rank == rank
+            )
+            for rank in (4, 3, 2, 1)
+        )
+        object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
@@ -105,18 +114,28 @@ class ThresholdJudge:
         ]
         return Memory(streaks, [0] * len(self.measures))
 
-    def _easiest(self, limit: Limit, rung: Rung) -> float:
-        """Return the value of a rung where it is met most easily, tightened or not."""
-        values = (rung.value, rung.value * (self.tighten.times if self.tighten is not None else 1.0))
+    def _quick_gate(self) -> Callable[[Mapping[str, Series], int], bool] | None:
+        """Return the quick look at the gate of a rule with a slope, the one measure that is dear."""
+        is_dear = any(self.measures[limit.measure].step is Step.SLOPE for limit in self.limits)
+        if self.only_while is None or self.has_operands or not is_dear:
+            return None
+        return quick_gate(self.only_while, self.measures)
+
+    def _easiest(self, limit: Limit) -> float:
+        """Return the value of the lowest rung where it is met most easily, tightened or not."""
+        lowest = limit.rungs[0].value
+        values = (lowest, lowest * (self.tighten.times if self.tighten is not None else 1.0))
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case."""
         if memory.has_streak:
             return False
-        for key, value_of, is_met, limit in self.lowest:
+        if self.is_shut is not None and self.is_shut(view.series, instant):
+            return True
+        for key, may_be_met in self.lowest:
             series = view.series.get(key)
-            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
+            if series is not None and may_be_met(series, instant):
                 return False
         return True
 
@@ -136,7 +155,7 @@ class ThresholdJudge:
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
-        wake_in = self._wake_in(memory, instant)
+        wake_in = self._wake_in(memory, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -194,7 +213,7 @@ class ThresholdJudge:
 
         Out of its calendar a rule raises nothing; what is counted by days or nights waits for the next one.
         """
-        rank, since = 0, None
+        rank, since, has_streak = 0, None, False
         streaks = iter(memory.streaks)
         for limit in self.limits:
             found = measured[limit.measure]
@@ -209,10 +228,11 @@ class ThresholdJudge:
                 else:
                     streak.note(verdict, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
+                has_streak = has_streak or streak.is_at_work
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
                     rank = max(rank, rung.rank) if is_enough else rank
-        memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
+        memory.has_streak = has_streak
         return rank, since
 
     def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
@@ -242,13 +262,8 @@ class ThresholdJudge:
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
-        for rank in (4, 3, 2, 1):
-            answers = [
-                compare(measured[limit.measure], strictly_good(limit.comparison), rung.leave * scale)
-                for limit in self.limits
-                for rung in limit.rungs
-                if rung.rank == rank
-            ]
+        for leaves in self.leaves:
+            answers = [compare(measured[place], comparison, leave * scale) for place, comparison, leave in leaves]
             sides.append(combine(answers, any_of=False) if answers else (sides[-1] if sides else True))
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
