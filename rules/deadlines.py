@@ -50,10 +50,9 @@ class LogClock:
         self._silences, self._wakes = [], []
 
     def move_quietly(self, at: int) -> bool:
-        """Move to the time of a record if nothing falls due on the way; tell whether it has."""
+        """Move to the time of a record if nothing falls due on the way and it is not the first; tell whether it has."""
         if self.at is None:
-            self.at = self.living = at
-            return True
+            return False  # With the first record begins what is waited for.
         span = at - self.at
         if span <= 0:
             return True
@@ -66,9 +65,11 @@ class LogClock:
 
     def move_to(self, at: int) -> Iterator[Silence | Wake]:
         """Move to the time of a record, which never runs back; yield what falls due, in the order of the times."""
+        if self.at is None:
+            self.at = self.living = at
+            return
         if self.move_quietly(at):
             return
-        assert self.at is not None, "something falls due, so there was a record before"
         span = at - self.at
         if span > LOG_SILENT_MAX:
             self.silent_spans += 1

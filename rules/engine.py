@@ -5,9 +5,11 @@ that became due up to its `at` is judged first, in the order of the times. No cl
 give the same events whatever the speed, the restarts or the number of engines that share the sites.
 
 Silence is counted on the clock of the living log: where two neighbouring records lie more than 30 s apart the log
-itself was silent, not the sensor, and that span counts for nothing.
+itself was silent, not the sensor, and that span counts for nothing. Sites that are expected are waited for from the
+first record on, so that one that never speaks is missed too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +74,16 @@ class _Intake:
 class Engine:
     """Judges the readings of any number of sites under one rule set. Not thread-safe; free of side effects."""
 
-    def __init__(self, rules: RuleSet, *, status: Status = Status.ACTUAL, drill: str | None = None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        *,
+        status: Status = Status.ACTUAL,
+        drill: str | None = None,
+        expects: Iterable[str] = (),
+    ) -> None:
+        """Wait for the sites that it `expects` to speak, by id; an id that no site has is passed over."""
+        self._expects = sorted(set(expects))
         self._rules = rules
         self._registry = rules.registry
         self._status = status
@@ -105,7 +116,7 @@ class Engine:
             site, rejection = self._site_of(reading, feed)
             if site is None:
                 return Judgement(tuple(events), (rejection,) if rejection is not None else ())
-            state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
+            state = self._meet(site)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
             return Judgement(tuple(events), (_wrong_clock(reading, at),))
         intake = self._take_in(state, reading, at)
@@ -158,11 +169,14 @@ class Engine:
         for site_id, dumped in data["sites"].items():
             site = self._registry.sites.get(site_id)
             if site is None:
-                orphans += [event for standing in dumped["rules"].values() for event in last_events(standing)]
+                standings = dumped.get("rules", {}).values()  # A site that was only waited for has none.
+                orphans += [event for standing in standings for event in last_events(standing)]
                 continue
             state, lost = load_state(self._rules.plan_for(site), self._clock, dumped, is_same_catalog=is_same)
             orphans += lost
             self._take_over(state)
+        if self._clock.at is not None:
+            self._wait_for_expected()
         return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=data["at"] or 0) for event in orphans))
 
     def _take_over(self, state: SiteState) -> None:
@@ -174,18 +188,44 @@ class Engine:
         for place, standing in enumerate(state.standings):
             if standing.wake_at is not None:
                 self._clock.schedule_wake(site.id, place, standing.wake_at)
+        self._wait_for(state)
+
+    def _meet(self, site: Site) -> SiteState:
+        """Make the state of a site, and wait for what should be heard there."""
+        state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
+        self._wait_for(state)
+        return state
+
+    def _wait_for_expected(self) -> None:
+        """Wait, from now on, for the sites that are expected and were never met."""
+        for site_id in self._expects:
+            site = self._registry.sites.get(site_id)
+            if site is not None and site_id not in self._sites and self._rules.waits_for(site):
+                self._meet(site)
+
+    def _wait_for(self, state: SiteState) -> None:
+        """Wait, from now on, for the series that rules about silence name and that were never heard."""
+        for judge in state.plan.judges:
+            key = judge.series_keys[0]
+            if judge.is_about_silence and key not in state.heard:
+                ever = bool(state.series) if key == ANY_METRIC else key in state.series
+                state.heard[key] = Heard(self._clock.living, ever=ever)
+                self._schedule(state, key)
 
     # Time
 
     def _move_to(self, at: int) -> list[AlertEvent]:
         """Move to the time of a record; what becomes due on the way is judged."""
         events: list[AlertEvent] = []
+        is_first = self._clock.at is None
         for due in self._clock.move_to(at):
             state = self._sites[due.site]
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
                 self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
+        if is_first:
+            self._wait_for_expected()
         return events
 
     def _hear(self, state: SiteState, key: str, when: When) -> None:
@@ -198,7 +238,7 @@ class Engine:
         if heard is None:
             heard = state.heard[key] = Heard(self._clock.living - delay)
         else:
-            heard.at, heard.passed = self._clock.living - delay, 0
+            heard.at, heard.passed, heard.ever = self._clock.living - delay, 0, True
         # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
         if heard.due is None or heard.at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)

@@ -10,7 +10,7 @@ from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import compose, identity
 from rules.lifecycle import Alert, advance
-from rules.rule import Heard, Judge, SiteView, level_of
+from rules.rule import Judge, SiteView, level_of
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
 
@@ -41,11 +41,6 @@ class Holder(SiteView, Protocol):
     @property
     def id(self) -> str:
         """Return the id under which it is scheduled."""
-        ...
-
-    @property
-    def heard(self) -> dict[str, Heard]:
-        """Return when each of its series was heard last."""
         ...
 
     @property
@@ -106,7 +101,8 @@ class Publisher:
         """Tell whether any series that the judge reads has been silent for too long to be known."""
         heard = holder.heard
         return any(
-            key in heard and self._clock.living - heard[key].at >= span for key, span in judge.silent_after.items()
+            key in heard and heard[key].ever and self._clock.living - heard[key].at >= span
+            for key, span in judge.silent_after.items()
         )
 
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:

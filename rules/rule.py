@@ -29,11 +29,15 @@ class Rule:
 
 @dataclass(slots=True)
 class Heard:
-    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed."""
+    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed.
+
+    A series that is waited for and never came counts from the beginning of the wait.
+    """
 
     at: int
     passed: int = 0
     due: int | None = None  # The next deadline that is scheduled.
+    ever: bool = True  # False: only waited for.
 
 
 class SiteView(Protocol):
@@ -43,8 +47,13 @@ class SiteView(Protocol):
     position: tuple[float, float] | None  # The newest, for a site that moves.
     inside: frozenset[str]  # Ids of the zones around the newest position.
 
+    @property
+    def heard(self) -> dict[str, Heard]:
+        """Return when each of its series was heard last, or began to be waited for."""
+        ...
+
     def silence(self, key: str) -> int:
-        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
         ...
 
 

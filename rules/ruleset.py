@@ -95,6 +95,7 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
+        self._minds_silence = any(isinstance(checked.entry, NoDataRule) for checked in self.rules.values())
         self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
     def only(self, rule_id: str) -> "RuleSet":
@@ -111,6 +112,11 @@ class RuleSet:
         if plan is None:
             plan = self._plans[site.id] = self._make_plan(site)
         return plan
+
+    def waits_for(self, site: Site) -> bool:
+        """Tell whether a rule minds the silence of the site."""
+        # Most plans are not there yet at the start, and without such a rule none is needed.
+        return self._minds_silence and any(judge.is_about_silence for judge in self.plan_for(site).judges)
 
     def sites_of(self, rule_id: str) -> list[Site]:
         """Return the sites that the rule is armed at."""

@@ -62,18 +62,29 @@ class SiteState:
         return self.plan.also_in[rule_id]
 
     def silence(self, key: str) -> int:
-        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
         heard = self.heard.get(key)
         return self.clock.living - heard.at if heard is not None else 0
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as plain data, keyed by rule id so that it outlives other rules."""
+        """Return the state as plain data, keyed by rule id so that it outlives other rules.
+
+        A site that is only waited for is no more than that: thousands of them must not make a snapshot large.
+        """
+        heard = {key: [one.at, one.passed, one.ever] for key, one in sorted(self.heard.items())}
+        if self._is_untouched:
+            return {"heard": heard}
         return {
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
-            "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
+            "heard": heard,
             "position": [self.position, self.position_at],
             "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
         }
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Tell whether nothing ever came and no alert was raised."""
+        return not (self.series or self.position or any(standing.alerts for standing in self.standings))
 
 
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
@@ -91,11 +102,13 @@ def load_state(
     anew, and so do the deadlines of a silence that goes on.
     """
     state = new_state(plan, clock)
+    for key, (at, passed, ever) in data["heard"].items():
+        state.heard[key] = Heard(at, passed if is_same_catalog else 0, ever=ever)
+    if data.keys() == {"heard"}:
+        return state, []
     for key, dumped in data["series"].items():
         state.series[key] = new_series(plan, key)
         state.series[key].load(dumped)
-    for key, (at, passed) in data["heard"].items():
-        state.heard[key] = Heard(at, passed if is_same_catalog else 0)
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}

@@ -56,7 +56,7 @@ def run_trials(rules: RuleSet, rule_id: str) -> Iterator[TrialResult]:
 
 def play(rules: RuleSet, test: RuleTest) -> list[AlertEvent]:
     """Return the events that the readings of a test give. Clock records stand between them, every 30 s."""
-    engine = Engine(rules)
+    engine = Engine(rules, expects=(test.site,))
     start = test.start or DEFAULT_START
     period = test.every or rules.registry.sites[test.site].period
     events: list[AlertEvent] = []

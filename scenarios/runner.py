@@ -12,9 +12,18 @@ from simulators.trace import TraceRecord
 _CLOCK = {CONTROL_HEADER: ControlKind.CLOCK.value.encode()}
 
 
-def replay(records: Iterable[TraceRecord], rules: RuleSet, *, status: Status = Status.ACTUAL) -> Iterator[Output]:
-    """Yield what each record of a trace gives, in its order, as fast as it goes."""
-    intake = Intake(Engine(rules, status=status), status=status)
+def replay(
+    records: Iterable[TraceRecord],
+    rules: RuleSet,
+    *,
+    status: Status = Status.ACTUAL,
+    expects: Iterable[str] = (),
+) -> Iterator[Output]:
+    """Yield what each record of a trace gives, in its order, as fast as it goes.
+
+    `expects` are the sites that should speak, as the header of a trace names them.
+    """
+    intake = Intake(Engine(rules, status=status, expects=expects), status=status)
     for record in records:
         yield intake.accept(feed_record(record))
 

@@ -6,6 +6,7 @@ The first line is the header. Each further line is a record in the order of `at`
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from citybrain.model import ControlKind, Feed
 FORMAT = 1
 _LINE_MAX = 1_048_576  # Bytes: what a broker takes as one record by default.
 _HEADER_KEYS = frozenset({"trace", "seed", "version", "start", "storyline", "note"})
+_SITES_KEY = "sites"  # Left out where the sites are not known, as in a recording of some of them.
 _READING_KEYS = frozenset({"at", "feed", "reading"})
 _CONTROL_KEYS = frozenset({"at", "control"})
 
@@ -34,6 +36,7 @@ class TraceHeader:
     seed: int | None = None
     storyline: str | None = None
     note: str = ""
+    sites: tuple[str, ...] = ()  # Ids of the sites that should speak; empty: not known.
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +122,16 @@ def read_trace(path: Path) -> Trace:
     data = _line(path, 1, first)
     if data.get("trace") != FORMAT:
         raise _wrong(path, 1, f"`trace` {data.get('trace')!r}", f'a header with "trace": {FORMAT}')
-    if set(data) != _HEADER_KEYS:
+    if set(data) - {_SITES_KEY} != _HEADER_KEYS:
         raise _wrong(path, 1, _names(data), f"the header fields {_names(_HEADER_KEYS)}")
+    sites = data.get(_SITES_KEY, [])
+    if not isinstance(sites, list) or not all(isinstance(site, str) for site in sites):
+        raise _wrong(path, 1, f"`sites` {_short(orjson.dumps(sites))}", "a list of site ids")
     seed, version, storyline, note = data["seed"], data["version"], data["storyline"], data["note"]
     texts = isinstance(version, str) and isinstance(note, str) and isinstance(storyline, str | None)
     if not texts or isinstance(seed, bool) or not isinstance(seed, int | None):
         raise _wrong(path, 1, _short(first), "a whole seed or null, and texts")
-    return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note))
+    return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note, tuple(sites)))
 
 
 def _opened(part: Path, path: Path) -> BinaryIO:
@@ -148,6 +154,7 @@ def _header_line(header: TraceHeader) -> bytes:
         "start": format_instant(header.start),
         "storyline": header.storyline,
         "note": header.note,
+        **({_SITES_KEY: header.sites} if header.sites else {}),
     }
     return orjson.dumps(data) + b"\n"
 
@@ -169,9 +176,24 @@ def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _wrong(path, number, _short(line), f"one JSON object ({error})") from error
+        data = _careless(line)
+        if data is None:
+            raise _wrong(path, number, _short(line), f"one JSON object ({error})") from error
     if not isinstance(data, dict):
         raise _wrong(path, number, _short(line), "one JSON object")
+    return data
+
+
+def _careless(line: bytes) -> Any:
+    """Return what a line says that holds NaN, infinity or the like, as careless senders write; None for no JSON.
+
+    Such a number becomes a text. So its record is refused on its own, as on Kafka, and the trace goes on.
+    """
+    try:
+        data = json.loads(line, parse_constant=str, parse_int=float)
+        orjson.dumps(data)
+    except (ValueError, TypeError, RecursionError):
+        return None
     return data
 
 

@@ -163,7 +163,7 @@ class SiteStage:
     async def _restore(self, feed: Feed, number: int) -> _Owned:
         """Take over a partition from its newest checkpoint, or from the oldest record it has."""
         checkpoint = await self._checkpoints.load(feed, number)
-        engine = Engine(self._rules, status=self._status)
+        engine = Engine(self._rules, status=self._status, expects=self._expected(feed, number))
         if checkpoint is not None:
             ended = engine.restore(checkpoint.snapshot).events
             await self._log.send(self._event_records(ended))
@@ -176,6 +176,14 @@ class SiteStage:
         self._owned[feed, number] = owned
         self._telemetry.restored()
         return owned
+
+    def _expected(self, feed: Feed, number: int) -> list[str]:
+        """Return the sites that should speak on a partition. A drill plays some of them: none is missed there."""
+        if self._status is not Status.ACTUAL:
+            return []
+        count = self._log.partition_count(feed)
+        sites = (site.id for site in self._rules.registry.sites.values() if site.feed is feed)
+        return [site for site in sites if partition_of(site.encode(), count) == number]
 
     async def _start_over(self, owned: _Owned) -> None:
         """Go back to the last checkpoint after a record that killed its judge; it will be rejected this time."""

@@ -104,5 +104,12 @@ def test_a_bad_record_of_a_trace_is_an_output_like_any_other(rules):
     assert [one.reason.value for one in output.rejections] == ["schema"]
 
 
+@pytest.mark.parametrize("expects", [(), ("hs-hecheng",)])
+def test_a_site_that_the_header_names_is_missed_when_it_never_speaks(rules, expects):
+    clock = [TraceRecord(START + number * 30 * SECOND) for number in range(40)]
+    events = [event for output in replay(clock, rules, expects=expects) for event in output.events]
+    assert [event.subject.site for event in events] == list(expects)
+
+
 def test_nothing_comes_of_nothing(rules):
     assert list(replay([], rules)) == []

@@ -10,7 +10,7 @@ from citybrain.clock import ManualClock
 from citybrain.codec import decode_event
 from citybrain.errors import SnapshotError
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
-from citybrain.model import Feed
+from citybrain.model import Feed, Status
 from rules.intake import FeedRecord, Intake
 from rules.ruleset import RuleSet, load_rules
 from streams.checkpoint import Checkpoint, decode, encode, newest
@@ -77,7 +77,7 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-def make(log: MemoryLog, rules: RuleSet, clock: ManualClock) -> SiteStage:
+def make(log: MemoryLog, rules: RuleSet, clock: ManualClock, status: Status = Status.ACTUAL) -> SiteStage:
     return SiteStage(
         rules,
         names=NAMES,
@@ -87,6 +87,7 @@ def make(log: MemoryLog, rules: RuleSet, clock: ManualClock) -> SiteStage:
         telemetry=Telemetry(),
         checkpoint_every=10 * SECOND,
         on_checkpoint=lambda feed, partition, offset: log.told.append(f"commit {offset}"),
+        status=status,
     )
 
 
@@ -233,6 +234,32 @@ async def test_a_record_in_the_wrong_partition_is_rejected(rules, clock, monkeyp
     for partition in (right, (right + 1) % 12):
         await stage.take(replace(reading(0, 1.2), partition=partition))
     assert log.rejected == [b"misrouted"]
+
+
+@pytest.mark.parametrize(("status", "is_missed"), [(Status.ACTUAL, True), (Status.EXERCISE, False)])
+async def test_a_site_of_the_partition_that_never_speaks_is_missed_except_in_a_drill(
+    rules, clock, monkeypatch, status, is_missed
+):
+    #  Only clock records, for twenty minutes; a restart in between changes nothing.
+    monkeypatch.setattr(MemoryLog, "partition_count", lambda self, feed: 12)
+    log = MemoryLog()
+    number = partition_of(b"hs-hecheng", 12)
+    sites = {
+        site.id
+        for site in rules.registry.sites.values()
+        if site.kind in ("river-gauge", "rain-gauge") and partition_of(site.id.encode(), 12) == number
+    }
+    stage = make(log, rules, clock, status=status)
+    for offset in range(41):
+        record = FeedRecord(None, START + offset * 30 * SECOND, None, None, {"control": b"clock"})
+        if offset == 20:
+            await stage.save_all()
+            stage = make(log, rules, clock, status=status)
+        await stage.take(Delivery(Feed.HYDROLOGY, number, offset, record))
+    journal = [decode_event(one.value or b"") for one in log.sent if one.topic == NAMES.journal()]
+    assert "hs-hecheng" in sites
+    assert {event.subject.site for event in journal} == (sites if is_missed else set())
+    assert len(journal) == len({event.identifier for event in journal})
 
 
 async def test_partitions_that_are_given_away_are_forgotten(rules, clock):
