@@ -44,6 +44,7 @@ class Ending(StrEnum):
     """Why an alert is cleared."""
 
     RECOVERED = "recovered"  # The clear condition held for `keep_firing_for`.
+    RESET = "reset"  # A person reset it: its rule is latched.
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 
@@ -150,6 +151,7 @@ class AlertEvent:
     instruction: Words
     tiers: tuple[Tier, ...]
     ending: Ending | None = None  # Only in the event that clears.
+    latched: bool = False  # It ends by a reset alone; `recovering` says that a reset would clear it now.
 
     @property
     def key(self) -> tuple[str, int, str, str]:

@@ -161,10 +161,22 @@ class ControlKind(StrEnum):
     """What a control record of a feed topic says."""
 
     CLOCK = "clock"  # Nothing but the time of the record itself.
+    RESET = "reset"  # A person lets a latched alert go.
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Which latched alert is to be let go: that of a rule on a subject, by the key of the subject."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    rule: Annotated[str, Field(min_length=1, max_length=64)]
+    subject: Annotated[str, Field(min_length=1, max_length=160)]  # A site, or `site@zone`.
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A record that carries no reading but moves the engine: today only the time."""
+    """A record that carries no reading but moves the engine: the time, and what a person orders."""
 
     kind: ControlKind
+    reset: Reset | None = None  # For the kind `reset`, and only there.

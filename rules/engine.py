@@ -19,13 +19,13 @@ from pydantic import ValidationError
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.instants import DAY, MINUTE, SECOND
-from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
+from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
 from rules.deadlines import LogClock, Silence
 from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
-from rules.publishing import Publisher, When
+from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard, Judge
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
@@ -131,6 +131,21 @@ class Engine:
         if self._clock.move_quietly(at):
             return NOTHING
         return Judgement(tuple(self._move_to(at)))
+
+    def reset(self, order: Reset, *, at: int) -> Judgement:
+        """Let a latched alert go, as a person ordered at `at`.
+
+        Nothing comes of it while the condition of the alert holds, or where there is no such alert: the order goes to
+        every partition, and the site is on one of them.
+        """
+        events = [] if self._clock.move_quietly(at) else self._move_to(at)
+        site, _, zone = order.subject.partition("@")
+        if (state := self._sites.get(site)) is not None:
+            for standing in state.standings:
+                if standing.judge.rule.id == order.rule:
+                    when = When(self._instant(state, standing.judge, at), max(at, self._clock.at or at))
+                    self._publisher.reset(state, standing, when, zone or THE_SITE, events)
+        return Judgement(tuple(events))
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""

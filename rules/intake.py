@@ -13,7 +13,7 @@ from rules.engine import Engine, Judgement
 class FeedRecord:
     """A record of a feed as its log has it. `at` is its timestamp, milliseconds."""
 
-    feed: Feed | None  # None: a clock record of a trace, which belongs to all feeds.
+    feed: Feed | None  # None: a control record of a trace, which belongs to all feeds.
     at: int
     key: bytes | None
     value: bytes | None
@@ -43,6 +43,8 @@ class Intake:
         """Judge one record. A fault of the record is a rejection, never an exception."""
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
+            if decoded.reset is not None:
+                return Output(self.engine.reset(decoded.reset, at=record.at).events)
             return Output(self.engine.advance(record.at).events)
         if isinstance(decoded, Rejection):
             return Output(self.engine.advance(record.at).events, (decoded,))

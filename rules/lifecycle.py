@@ -3,6 +3,9 @@
 Ranks stand for levels: 0 none, 1 blue to 4 red. Raising and escalating happen at once, to the highest rank that
 holds. Going down takes time: for every rank a timer runs while the measure is on the good side of it, all of them in
 parallel, so that one step may pass several ranks; a last timer runs while the clear condition holds.
+
+A latched alert only goes up. When another would be cleared it is `recovering`, and stays so until a person resets it;
+a reset before that is without effect, as the condition still holds. Source: ISA-18.2-2016, latching alarms.
 """
 
 from dataclasses import dataclass, replace
@@ -25,6 +28,7 @@ class Timing:
     keep: int  # `keep_firing_for`, milliseconds.
     min_life: int  # Milliseconds.
     lowest: int = 1
+    latched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Step(StrEnum):
     ESCALATED = "escalated"
     STEPPED_DOWN = "stepped_down"
     CLEARED = "cleared"
+    OVER = "over"  # Latched: the condition is gone, a reset would clear it.
+    BACK = "back"  # Latched: the condition is there again.
 
 
 def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
@@ -81,6 +87,13 @@ def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step
     return _while_firing(alert, verdict, timing)
 
 
+def reset(alert: Alert, timing: Timing) -> Alert | None:
+    """Return where a latched alert stands after its reset; None where the reset is without effect."""
+    if not timing.latched or alert.state is not State.RECOVERING:
+        return None
+    return Alert(State.CLEARED, alert.rank, onset=alert.onset)
+
+
 def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
     if verdict.rank == 0:
         state = State.PENDING if verdict.since is not None else None
@@ -91,17 +104,29 @@ def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
 
 
 def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
-    leaving = _leaving(alert, verdict)
     # What the limits still raise is not clear, whatever an overlapping clear condition says.
     clearing = _timer(alert.clearing, verdict.is_clear if verdict.rank == 0 else False, verdict)
     assert alert.fired_at is not None, "an open alert was raised at some instant"
     is_old_enough = verdict.instant - alert.fired_at >= timing.min_life
-    if clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough:
+    is_over = clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough
+    if timing.latched:
+        return _while_latched(replace(alert, clearing=clearing), verdict, is_over=is_over)
+    if is_over:
         return Alert(State.CLEARED, alert.rank, onset=alert.onset), Step.CLEARED
+    leaving = _leaving(alert, verdict)
     rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict.instant))
     state = State.FIRING if clearing is None else State.RECOVERING
     after = replace(alert, state=state, rank=rank, leaving=leaving, clearing=clearing)
     return after, (Step.STEPPED_DOWN if rank < alert.rank else None)
+
+
+def _while_latched(alert: Alert, verdict: Verdict, *, is_over: bool) -> tuple[Alert, Step | None]:
+    # What was over stays so until the condition is known to hold: missing data say nothing either way.
+    is_still_over = alert.state is State.RECOVERING and verdict.rank == 0 and verdict.is_clear is not False
+    state = State.RECOVERING if is_over or is_still_over else State.FIRING
+    if state is alert.state:
+        return alert, None
+    return replace(alert, state=state), (Step.OVER if state is State.RECOVERING else Step.BACK)
 
 
 def _leaving(alert: Alert, verdict: Verdict) -> Timers:

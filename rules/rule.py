@@ -25,6 +25,7 @@ class Rule:
     action: Words
     respond_within: Duration
     fingerprint: str
+    latched: bool = False  # Its alerts end by the control record `reset` alone.
 
 
 @dataclass(slots=True)

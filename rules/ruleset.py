@@ -270,6 +270,7 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         action=entry.action,
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
+        latched=entry.latched,
     )
 
 

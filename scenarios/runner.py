@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from citybrain.codec import CONTROL_HEADER
-from citybrain.model import ControlKind, Status
+from citybrain.model import Status
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from simulators.trace import TraceRecord
-
-_CLOCK = {CONTROL_HEADER: ControlKind.CLOCK.value.encode()}
 
 
 def replay(
@@ -31,4 +29,5 @@ def replay(
 def feed_record(record: TraceRecord) -> FeedRecord:
     """Return a record of a trace as a feed topic would hold it."""
     key = record.site.encode() if record.site is not None else None
-    return FeedRecord(record.feed, record.at, key, record.reading, _CLOCK if record.is_clock else {})
+    headers = {CONTROL_HEADER: record.control.value.encode()} if record.control is not None else {}
+    return FeedRecord(record.feed, record.at, key, record.value, headers)

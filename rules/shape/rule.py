@@ -57,6 +57,7 @@ class RuleEntry(Entry):
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
+    latched: bool = False
     source: Annotated[tuple[str, ...], Field(min_length=1)]
     cause: Words
     consequence: Words

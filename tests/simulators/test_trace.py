@@ -7,7 +7,7 @@ import pytest
 from citybrain.codec import decode
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import SECOND, parse_instant
-from citybrain.model import Feed, Reason, Rejection
+from citybrain.model import Control, ControlKind, Feed, Reason, Rejection, Reset
 from simulators.trace import TraceHeader, TraceRecord, read_trace, write_trace
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
@@ -36,6 +36,17 @@ def test_a_trace_comes_back_as_it_was_written(tmp_path):
         f'{{"at":"2026-06-20T08:00:01.500+08:00","feed":"hydrology","reading":{READING.decode()}}}',
         CLOCK,
     ]
+
+
+def test_a_reset_stands_in_a_trace(tmp_path):
+    path = tmp_path / "a.jsonl"
+    order = TraceRecord(START, reset=Reset("aa-01", "hs-a"))
+    write_trace(path, HEADER, [order, RECORDS[2]])
+    assert list(read_trace(path)) == [order, RECORDS[2]]
+    assert path.read_bytes().splitlines()[1] == (
+        b'{"at":"2026-06-20T08:00:00+08:00","control":"reset","reset":{"rule":"aa-01","subject":"hs-a"}}'
+    )
+    assert decode(order.value, {"control": b"reset"}) == Control(ControlKind.RESET, order.reset)
 
 
 def test_the_sites_that_should_speak_stand_in_the_header(tmp_path):
@@ -87,6 +98,9 @@ def test_a_failure_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path):
         ([LINE_1.replace("+08:00", "")], "1: .* has no offset, expected one such as"),
         ([LINE_1.replace('""}', '"","sites":"all"}')], "1: found `sites` .*, expected a list of site ids"),
         ([LINE_1.replace('""}', '"","sites":[7]}')], "1: found `sites` .*, expected a list of site ids"),
+        ([LINE_1, CLOCK.replace("clock", "reset")], "2: found `control` 'reset'"),
+        ([LINE_1, CLOCK.replace('"clock"', '"reset","reset":{"rule":"a"}')], "2: found `reset` .* expected its `rule`"),
+        ([LINE_1, CLOCK.replace('"clock"', '"reset","reset":7')], "2: found `reset` '7', expected its `rule`"),
         ([LINE_1], "1: found the end of the file, expected a clock record"),
         ([LINE_1, "", CLOCK], "2: found '', expected one JSON object"),
         ([LINE_1, "[]", CLOCK], r"2: found '\[\]', expected one JSON object"),
