@@ -151,6 +151,7 @@ class AlertEvent:
     instruction: Words
     tiers: tuple[Tier, ...]
     ending: Ending | None = None  # Only in the event that clears.
+    flapping: bool = False  # It comes and goes again and again.
     latched: bool = False  # It ends by a reset alone; `recovering` says that a reset would clear it now.
 
     @property

@@ -90,6 +90,7 @@ def compose(
         instruction=rule.action,
         tiers=tiers_of(level),
         ending=ending if is_cleared else None,
+        flapping=alert.flapping.is_on,
         latched=rule.latched,
     )
 

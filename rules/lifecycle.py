@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from citybrain.alerts import State
+from rules.flapping import CALM, Flapping
 
 Timers = tuple[int | None, int | None, int | None, int | None]
 _STOPPED: Timers = (None, None, None, None)
@@ -57,6 +58,7 @@ class Alert:
     no_data: bool = False
     leaving: Timers = _STOPPED  # Since when the measure is on the good side, per rank.
     clearing: int | None = None  # Since when the clear condition holds.
+    flapping: Flapping = CALM
 
     @property
     def is_open(self) -> bool:
@@ -73,6 +75,10 @@ class Step(StrEnum):
     CLEARED = "cleared"
     OVER = "over"  # Latched: the condition is gone, a reset would clear it.
     BACK = "back"  # Latched: the condition is there again.
+    SETTLED = "settled"  # It flaps no more.
+
+
+_COMES_OR_GOES = (Step.RAISED, Step.CLEARED, Step.OVER, Step.BACK)
 
 
 def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
@@ -80,6 +86,16 @@ def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step
 
     `identifier` and `sequence` are the caller's: they depend on the subject, not on time.
     """
+    after, step = _advance(alert, verdict, timing)
+    if step in _COMES_OR_GOES:
+        return replace(after, flapping=alert.flapping.changed(verdict.instant)), step
+    if after.is_open and alert.flapping.is_on:
+        after = replace(after, flapping=alert.flapping.settled(verdict.instant))
+        step = step if step is not None or after.flapping.is_on else Step.SETTLED
+    return after, step
+
+
+def _advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
     if not alert.is_open:
         return _before_firing(alert, verdict)
     if verdict.rank > alert.rank:
@@ -91,7 +107,7 @@ def reset(alert: Alert, timing: Timing) -> Alert | None:
     """Return where a latched alert stands after its reset; None where the reset is without effect."""
     if not timing.latched or alert.state is not State.RECOVERING:
         return None
-    return Alert(State.CLEARED, alert.rank, onset=alert.onset)
+    return Alert(State.CLEARED, alert.rank, onset=alert.onset, flapping=alert.flapping)
 
 
 def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:

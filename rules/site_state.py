@@ -8,6 +8,7 @@ from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import subject_of
+from rules.flapping import Flapping
 from rules.lifecycle import Alert
 from rules.publishing import THE_SITE, Standing
 from rules.rule import Heard
@@ -162,7 +163,16 @@ def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
 
 
 def _load_alert(dumped: list[Any]) -> Alert:
-    rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, state = dumped
+    rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, flapping, state = dumped
     return Alert(
-        State(state) if state else None, rank, identifier, sequence, onset, fired_at, no_data, tuple(leaving), clearing
+        State(state) if state else None,
+        rank,
+        identifier,
+        sequence,
+        onset,
+        fired_at,
+        no_data,
+        tuple(leaving),
+        clearing,
+        Flapping(*flapping),
     )

@@ -23,6 +23,7 @@ SIGNS = {
     Step.CLEARED: ".",
     Step.OVER: "o",
     Step.BACK: "b",
+    Step.SETTLED: "s",
 }
 
 
