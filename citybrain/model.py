@@ -150,6 +150,7 @@ class Rejection:
     text: str  # For a person: what was found and what was expected; at most REJECTION_TEXT_MAX characters.
     site: str | None = None
     metrics: tuple[str, ...] = ()  # Empty: the whole record.
+    reading: Reading | None = None  # Where it was held, and it is not the record at hand that is rejected.
 
     def __post_init__(self) -> None:
         if len(self.text) > REJECTION_TEXT_MAX:

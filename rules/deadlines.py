@@ -13,6 +13,7 @@ from citybrain.instants import SECOND
 from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
+HELD = -1  # Before all judges of the same time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A judge that is to be asked again although nothing came."""
+    """A judge that is to be asked again although nothing came, or readings that were held for long enough."""
 
     site: str
-    place: int  # Of the judge in its site's plan.
+    place: int  # Of the judge in its site's plan, or HELD.
     at: int
 
 
@@ -79,8 +80,7 @@ class LogClock:
         ahead = at - living
         while (due := self._next(at, living, ahead)) is not None:
             self.at = max(self.at, due.at)
-            if isinstance(due, Silence):
-                self.living = max(self.living, due.due)
+            self.living = max(self.living, due.due if isinstance(due, Silence) else due.at - ahead)
             yield due
         self.living, self.at = living, at
 

@@ -10,7 +10,7 @@ first record on, so that one that never speaks is missed too.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -21,7 +21,7 @@ from citybrain.errors import SnapshotError
 from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import LogClock, Silence
+from rules.deadlines import HELD, LogClock, Silence
 from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
@@ -90,6 +90,7 @@ class Engine:
         self._drill = drill
         self._sites: dict[str, SiteState] = {}
         self._clock = LogClock()
+        self._refused: list[Rejection] = []  # Of readings that were held, until the record at hand is judged.
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
     @property
@@ -115,22 +116,27 @@ class Engine:
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
             if site is None:
-                return Judgement(tuple(events), (rejection,) if rejection is not None else ())
+                return self._judgement(events, (rejection,) if rejection is not None else ())
             state = self._meet(site)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
-            return Judgement(tuple(events), (_wrong_clock(reading, at),))
+            return self._judgement(events, (_wrong_clock(reading, at),))
+        if state.hold is not None:
+            if (due := state.hold.keep(reading, at)) is not None:
+                self._clock.schedule_wake(state.id, HELD, due)
+                return self._judgement(events)
+            self._wait_for(state)
         intake = self._take_in(state, reading, at)
         if intake.touched:
             self._judge_touched(state, intake, at, events)
-        if not events and not intake.refused:
+        if not (events or intake.refused or self._refused):
             return NOTHING
-        return Judgement(tuple(events), intake.rejections(reading.site))
+        return self._judgement(events, intake.rejections(reading.site))
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
         if self._clock.move_quietly(at):
             return NOTHING
-        return Judgement(tuple(self._move_to(at)))
+        return self._judgement(self._move_to(at))
 
     def reset(self, order: Reset, *, at: int) -> Judgement:
         """Let a latched alert go, as a person ordered at `at`.
@@ -145,7 +151,7 @@ class Engine:
                 if standing.judge.rule.id == order.rule:
                     when = When(self._instant(state, standing.judge, at), max(at, self._clock.at or at))
                     self._publisher.reset(state, standing, when, zone or THE_SITE, events)
-        return Judgement(tuple(events))
+        return self._judgement(events)
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
@@ -203,20 +209,25 @@ class Engine:
         for place, standing in enumerate(state.standings):
             if standing.wake_at is not None:
                 self._clock.schedule_wake(site.id, place, standing.wake_at)
-        self._wait_for(state)
+        for reading in state.hold.readings if state.hold is not None else ():
+            due = reading.observed_at + state.plan.reorder_for
+            self._clock.schedule_wake(site.id, HELD, max(due, self._clock.at or due))
+        if state.series or state.heard:
+            self._wait_for(state)
 
     def _meet(self, site: Site) -> SiteState:
-        """Make the state of a site, and wait for what should be heard there."""
+        """Make the state of a site, and wait for what should be heard there: from its first reading that is judged."""
         state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
-        self._wait_for(state)
+        if state.hold is None:
+            self._wait_for(state)
         return state
 
     def _wait_for_expected(self) -> None:
-        """Wait, from now on, for the sites that are expected and were never met."""
+        """Wait, from now on, for the sites that are expected."""
         for site_id in self._expects:
             site = self._registry.sites.get(site_id)
-            if site is not None and site_id not in self._sites and self._rules.waits_for(site):
-                self._meet(site)
+            if site is not None and self._rules.waits_for(site):
+                self._wait_for(self._sites.get(site_id) or self._meet(site))
 
     def _wait_for(self, state: SiteState) -> None:
         """Wait, from now on, for the series that rules about silence name and that were never heard."""
@@ -226,6 +237,12 @@ class Engine:
                 ever = bool(state.series) if key == ANY_METRIC else key in state.series
                 state.heard[key] = Heard(self._clock.living, ever=ever)
                 self._schedule(state, key)
+
+    def _judgement(self, events: list[AlertEvent], rejections: tuple[Rejection, ...] = ()) -> Judgement:
+        """Return what came of a record, and of the readings whose time it let come."""
+        judged = Judgement(tuple(events), (*self._refused, *rejections))
+        self._refused.clear()
+        return judged
 
     # Time
 
@@ -237,11 +254,22 @@ class Engine:
             state = self._sites[due.site]
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
+            elif due.place == HELD:
+                self._release(state, due.at, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
                 self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
         if is_first:
             self._wait_for_expected()
         return events
+
+    def _release(self, state: SiteState, at: int, events: list[AlertEvent]) -> None:
+        """Judge the readings that were held for long enough."""
+        self._wait_for(state)
+        for reading in state.hold.release(at) if state.hold is not None else ():
+            intake = self._take_in(state, reading, at)
+            if intake.touched:
+                self._judge_touched(state, intake, at, events)
+            self._refused += [replace(one, reading=reading) for one in intake.rejections(reading.site)]
 
     def _hear(self, state: SiteState, key: str, when: When) -> None:
         """Note that a series was heard: the newest observation counts, however late it came.

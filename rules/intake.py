@@ -43,12 +43,17 @@ class Intake:
         """Judge one record. A fault of the record is a rejection, never an exception."""
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
-            if decoded.reset is not None:
-                return Output(self.engine.reset(decoded.reset, at=record.at).events)
-            return Output(self.engine.advance(record.at).events)
+            reset = decoded.reset
+            judged = self.engine.advance(record.at) if reset is None else self.engine.reset(reset, at=record.at)
+            return Output(judged.events, judged.rejections)
         if isinstance(decoded, Rejection):
-            return Output(self.engine.advance(record.at).events, (decoded,))
+            return self.refuse(record, decoded)
         return self._judge(record, decoded)
+
+    def refuse(self, record: FeedRecord, rejection: Rejection) -> Output:
+        """Judge nothing of a record but its time."""
+        judged = self.engine.advance(record.at)
+        return Output(judged.events, (*judged.rejections, rejection))
 
     def _judge(self, record: FeedRecord, readings: Decoded) -> Output:
         assert not isinstance(readings, Control | Rejection), "only readings are judged"
@@ -63,7 +68,8 @@ class Intake:
     def _judge_one(self, record: FeedRecord, reading: Reading) -> Judgement:
         misplaced = self._misplaced(record, reading)
         if misplaced is not None:
-            return Judgement(self.engine.advance(record.at).events, (misplaced,))
+            output = self.refuse(record, misplaced)
+            return Judgement(output.events, output.rejections)
         return self.engine.observe(reading, at=record.at, feed=record.feed)
 
     def _misplaced(self, record: FeedRecord, reading: Reading) -> Rejection | None:

@@ -72,6 +72,7 @@ class SitePlan:
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    reorder_for: int  # How long a reading is held, milliseconds.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
@@ -147,7 +148,7 @@ class RuleSet:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
-        late_max = self.registry.feeds[site.feed].late_max
+        feed = self.registry.feeds[site.feed]
         return SitePlan(
             site=site,
             judges=judges,
@@ -158,7 +159,8 @@ class RuleSet:
             flagged=flagged,
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
-            late_max=late_max,
+            late_max=feed.late_max,
+            reorder_for=feed.reorder_for,
         )
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:

@@ -11,6 +11,7 @@ from rules.explain import subject_of
 from rules.flapping import Flapping
 from rules.lifecycle import Alert
 from rules.publishing import THE_SITE, Standing
+from rules.reorder import Hold
 from rules.rule import Heard
 from rules.ruleset import SitePlan
 from rules.series import Series
@@ -39,6 +40,7 @@ class SiteState:
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
     shelves: dict[str, Shelf] = field(default_factory=dict)
+    hold: Hold | None = None  # Only where readings are put in order.
 
     @property
     def id(self) -> str:
@@ -80,18 +82,21 @@ class SiteState:
             "heard": heard,
             "position": [self.position, self.position_at],
             "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
+            **({"held": self.hold.dump()} if self.hold is not None and self.hold.readings else {}),
         }
 
     @property
     def _is_untouched(self) -> bool:
         """Tell whether nothing ever came and no alert was raised."""
-        return not (self.series or self.position or any(standing.alerts for standing in self.standings))
+        is_holding = self.hold is not None and self.hold.readings
+        return not (self.series or self.position or is_holding or any(one.alerts for one in self.standings))
 
 
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
     """Return the state of a site that has not been heard yet."""
     standings = [Standing(judge, place, judge.new_memory()) for place, judge in enumerate(plan.judges)]
-    return SiteState(plan, clock, standings=standings)
+    hold = Hold(plan.reorder_for) if plan.reorder_for else None
+    return SiteState(plan, clock, standings=standings, hold=hold)
 
 
 def load_state(
@@ -110,6 +115,9 @@ def load_state(
     for key, dumped in data["series"].items():
         state.series[key] = new_series(plan, key)
         state.series[key].load(dumped)
+    if "held" in data:
+        state.hold = Hold(plan.reorder_for)
+        state.hold.load(data["held"])
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}

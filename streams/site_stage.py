@@ -11,7 +11,7 @@ from typing import Protocol
 
 from citybrain.alerts import AlertEvent
 from citybrain.clock import Clock
-from citybrain.codec import encode_event
+from citybrain.codec import encode_event, encode_reading
 from citybrain.instants import SECOND
 from citybrain.model import Feed, Reason, Rejection, Status
 from rules.engine import Engine
@@ -218,8 +218,7 @@ class SiteStage:
             return Output(rejections=(rejection,))
         if not self._is_routed(owned, delivery):
             text = f"the key {delivery.record.key!r} belongs to another partition than {delivery.partition}"
-            events = owned.intake.engine.advance(delivery.record.at).events
-            return Output(events, (Rejection(Reason.MISROUTED, text),))
+            return owned.intake.refuse(delivery.record, Rejection(Reason.MISROUTED, text))
         try:
             output = owned.intake.accept(delivery.record)
         except Exception:
@@ -271,10 +270,15 @@ class SiteStage:
             "partition": str(delivery.partition),
             "offset": str(delivery.offset),
         }
+        key, value = delivery.record.key, delivery.record.value
+        if rejection.reading is not None:
+            # It was held: the record at hand only let its time come, and where it lay itself is not known any more.
+            key, value = rejection.reading.site.encode(), encode_reading(rejection.reading)
+            headers["offset"] = ""
         return Outgoing(
             names.rejected(),
-            delivery.record.key,
-            delivery.record.value,
+            key,
+            value,
             timestamp=delivery.record.at,
             headers=tuple((name, text.encode()) for name, text in headers.items()),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from citybrain.clock import ManualClock
+from citybrain.codec import decode as decode_record
 from citybrain.codec import decode_event
 from citybrain.errors import SnapshotError
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
@@ -260,6 +261,21 @@ async def test_a_site_of_the_partition_that_never_speaks_is_missed_except_in_a_d
     assert "hs-hecheng" in sites
     assert {event.subject.site for event in journal} == (sites if is_missed else set())
     assert len(journal) == len({event.identifier for event in journal})
+
+
+async def test_a_held_reading_that_is_refused_goes_out_itself(rules, clock):
+    #  A stage out of range is held for a minute; a clock record lets it go.
+    feeds = {feed: replace(info, reorder_for=MINUTE) for feed, info in rules.registry.feeds.items()}
+    slow = RuleSet(replace(rules.registry, feeds=feeds), rules.rules.values())
+    log = MemoryLog()
+    stage = make(log, slow, clock)
+    await stage.take(reading(0, 999.0))
+    assert log.rejected == []
+    record = FeedRecord(None, START + MINUTE, None, None, {"control": b"clock"})
+    await stage.take(Delivery(Feed.HYDROLOGY, 0, 1, record))
+    (sent,) = (one for one in log.sent if one.topic == NAMES.rejected())
+    assert (sent.key, dict(sent.headers)["offset"]) == (b"hs-hecheng", b"")
+    assert decode_record(sent.value, {}) == decode_record(reading(0, 999.0).record.value, {})
 
 
 async def test_partitions_that_are_given_away_are_forgotten(rules, clock):
