@@ -152,6 +152,7 @@ class AlertEvent:
     tiers: tuple[Tier, ...]
     ending: Ending | None = None  # Only in the event that clears.
     flapping: bool = False  # It comes and goes again and again.
+    trial: bool = False  # Its rule is on trial: it stands in the journal, is for no tier and on no alert topic.
     latched: bool = False  # It ends by a reset alone; `recovering` says that a reset would clear it now.
 
     @property

@@ -105,8 +105,9 @@ class Engine:
 
     @property
     def open_alerts(self) -> int:
-        """Return how many alerts are open."""
-        return sum(len(standing.events) for state in self._sites.values() for standing in state.standings)
+        """Return how many alerts are open, those of rules on trial left out."""
+        standings = (standing for state in self._sites.values() for standing in state.standings)
+        return sum(len(standing.events) for standing in standings if not standing.judge.rule.is_trial)
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""

@@ -88,10 +88,11 @@ def compose(
         headline=_both(lambda language: _headline(language, key, rule, subject, county, alert, evidence, registry)),
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
-        tiers=tiers_of(level),
+        tiers=() if rule.is_trial else tiers_of(level),
         ending=ending if is_cleared else None,
         flapping=alert.flapping.is_on,
         latched=rule.latched,
+        trial=rule.is_trial,
     )
 
 

@@ -26,6 +26,7 @@ class Rule:
     respond_within: Duration
     fingerprint: str
     latched: bool = False  # Its alerts end by the control record `reset` alone.
+    is_trial: bool = False  # Its alerts are recorded and told to nobody.
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
-from rules.shape.rule import RuleEntry
+from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.threshold import ThresholdRule
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge
@@ -35,6 +35,7 @@ SHIPPED_RULES = Path(__file__).parent / "catalog"
 # What stands in a rule for people to read, and does not decide anything.
 _WORDS_ONLY = {
     "rows",
+    "status",
     "also_in",
     "words",
     "source",
@@ -96,12 +97,23 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
-        self._minds_silence = any(isinstance(checked.entry, NoDataRule) for checked in self.rules.values())
-        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
+        self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
+        self._minds_silence = any(isinstance(checked.entry, NoDataRule) for checked in self.in_force)
+        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.in_force}
 
     def only(self, rule_id: str) -> "RuleSet":
-        """Return the same set with nothing but one rule in it; for tests of that rule."""
-        return RuleSet(self.registry, [self.rules[rule_id]])
+        """Return a set with nothing but one rule in it, in force even if it is a draft; for tests of that rule."""
+        checked = self.rules[rule_id]
+        entry = checked.entry.model_copy(update={"status": RuleStatus.ACTIVE})
+        return RuleSet(self.registry, [replace(checked, entry=entry)])
+
+    def warnings(self) -> list[Problem]:
+        """Return what an author should hear of although it is no fault: rules that are deprecated."""
+        return [
+            Problem(checked.path, checked.line, checked.column, "R250", {"key": checked.rule.id})
+            for checked in self.in_force
+            if checked.entry.status is RuleStatus.DEPRECATED
+        ]
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
@@ -131,8 +143,9 @@ class RuleSet:
         zones = self.zones_at(site.position)
         judges = tuple(
             judge
-            for rule_id, checked in self.rules.items()
-            if self._concerns(checked.entry.where, site, zones) and (judge := self._bind[rule_id](site)) is not None
+            for checked in self.in_force
+            if self._concerns(checked.entry.where, site, zones)
+            and (judge := self._bind[checked.rule.id](site)) is not None
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -236,8 +249,8 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule that no site of the catalog could ever meet."""
-    for checked in rules.rules.values():
+    """Yield a problem for each rule in force that no site of the catalog could ever meet."""
+    for checked in rules.in_force:
         if not rules.sites_of(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
@@ -273,6 +286,7 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
         latched=entry.latched,
+        is_trial=entry.status is RuleStatus.TRIAL,
     )
 
 

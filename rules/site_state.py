@@ -155,18 +155,24 @@ def _dump_standing(standing: Standing) -> list[Any]:
 
 
 def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
-    """Fill a standing with what was dumped; return the last events of alerts whose zone is gone."""
+    """Fill a standing with what was dumped; return the last events of alerts that end.
+
+    Those are of zones that are gone, and of a rule that was on trial and is no more, or the reverse: an alert is told
+    to all from its raising on, or to nobody.
+    """
     fingerprint, memory, alerts, events, wake_at = dumped
     judge = standing.judge
-    lost = [key for key in events if key != THE_SITE and key not in judge.zones]
+    ending = [key for key, event in events.items() if event["trial"] is not judge.rule.is_trial]
+    lost = [key for key in events if (key != THE_SITE and key not in judge.zones) or key in ending]
     kept = [key for key in alerts if key == THE_SITE or key in judge.zones]
     if judge.rule.fingerprint == fingerprint:
         standing.memory, standing.wake_at = judge.load(memory), wake_at
     else:
-        standing.memory = judge.new_memory([key for key in events if key in kept])
+        standing.memory = judge.new_memory([key for key in events if key not in lost])
     for key in kept:
-        standing.alerts[key] = _load_alert(alerts[key])
-    standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key in kept}
+        alert = _load_alert(alerts[key])
+        standing.alerts[key] = alert if key not in ending else Alert(State.CLEARED, onset=alert.onset)
+    standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key not in lost}
     return [EVENTS.validate_python(events[key]) for key in lost]
 
 

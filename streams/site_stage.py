@@ -246,15 +246,18 @@ class SiteStage:
         records = [*self._event_records(output.events)]
         records += [self._rejected(rejection, delivery) for rejection in output.rejections]
         await self._log.send(records)
-        self._telemetry.published(output.events)
+        self._telemetry.published([event for event in output.events if not event.trial])
         self._telemetry.open_alerts(self._open_alerts())
 
     def _event_records(self, events: Sequence[AlertEvent]) -> list[Outgoing]:
         records = []
         for event in events:
             key, value = event.identifier.encode(), encode_event(event)
-            for topic in (self._names.alerts(event.scenario), self._names.journal()):
-                records.append(Outgoing(topic, key, value, timestamp=event.sent))
+            # What is on trial is recorded and told to nobody.
+            topics = (
+                [self._names.journal()] if event.trial else [self._names.alerts(event.scenario), self._names.journal()]
+            )
+            records += [Outgoing(topic, key, value, timestamp=event.sent) for topic in topics]
         return records
 
     def _rejected(self, rejection: Rejection, delivery: Delivery) -> Outgoing:

@@ -1,5 +1,6 @@
 """What every rule says, whatever its type, with the tests that stand beside it."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,6 +15,15 @@ RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_
 
 
 RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
+
+
+class RuleStatus(StrEnum):
+    """How far a rule is in force."""
+
+    DRAFT = "draft"  # Checked and tested, not in force.
+    TRIAL = "trial"  # Judged and recorded, and told to nobody.
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"  # Active still; authors are warned.
 
 
 class Expected(Entry):
@@ -52,6 +62,7 @@ class RuleEntry(Entry):
     rows: tuple[RowId, ...] = ()
     words: Words = Field(alias="name")
     hazard: KindName
+    status: RuleStatus = RuleStatus.ACTIVE
     where: Where
     also_in: tuple[AlsoIn, ...] = ()
     keep_firing_for: Duration = 0

@@ -278,6 +278,19 @@ async def test_a_held_reading_that_is_refused_goes_out_itself(rules, clock):
     assert decode_record(sent.value, {}) == decode_record(reading(0, 999.0).record.value, {})
 
 
+async def test_what_is_on_trial_is_recorded_and_told_to_nobody(rules, clock):
+    checked = rules.rules["fd-03"]
+    trial = replace(checked, rule=replace(checked.rule, is_trial=True))
+    log = MemoryLog()
+    stage = make(log, RuleSet(rules.registry, [trial]), clock)
+    await stage.take(reading(0, 1.2))
+    await stage.take(reading(1, 4.6))
+    assert [one.topic for one in log.sent] == [NAMES.journal()]
+    assert log.events == ["yellow firing"]
+    assert b"citybrain_alerts_open 0.0" in stage._telemetry.text()
+    assert b"citybrain_alert_events_total{" not in stage._telemetry.text()
+
+
 async def test_partitions_that_are_given_away_are_forgotten(rules, clock):
     log = MemoryLog()
     stage = make(log, rules, clock)
