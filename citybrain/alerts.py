@@ -44,6 +44,7 @@ class Ending(StrEnum):
     """Why an alert is cleared."""
 
     RECOVERED = "recovered"  # The clear condition held for `keep_firing_for`.
+    RESET = "reset"  # A person reset it: its rule is latched.
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 
@@ -153,6 +154,9 @@ class AlertEvent:
     instruction: Words
     tiers: tuple[Tier, ...]
     ending: Ending | None = None  # Only in the event that clears.
+    flapping: bool = False  # It comes and goes again and again.
+    trial: bool = False  # Its rule is on trial: it stands in the journal, is for no tier and on no alert topic.
+    latched: bool = False  # It ends by a reset alone; `recovering` says that a reset would clear it now.
 
     @property
     def key(self) -> tuple[str, int, str, str]:

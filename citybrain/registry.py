@@ -33,6 +33,7 @@ class FeedInfo:
 
     words: Words
     late_max: int  # Milliseconds.
+    reorder_for: int = 0  # How long readings are held to be put in order, milliseconds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class _Reader:
             return
         if file.feed in self.feeds:
             self.problems.append(document.problem(("feed",), "R121", key=file.feed.value))
-        self.feeds[file.feed] = FeedInfo(file.words, file.late_max)
+        self.feeds[file.feed] = FeedInfo(file.words, file.late_max, file.reorder_for)
         for name, metric in file.metrics.items():
             if name in self.metrics:
                 self.problems.append(document.problem(("metrics", name), "R121", key=name))

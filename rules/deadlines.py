@@ -13,6 +13,7 @@ from citybrain.instants import SECOND
 from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
+HELD = -1  # Before all judges of the same time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A judge that is to be asked again although nothing came."""
+    """A judge that is to be asked again although nothing came, or readings that were held for long enough."""
 
     site: str
-    place: int  # Of the judge in its site's plan.
+    place: int  # Of the judge in its site's plan, or HELD.
     at: int
 
 
@@ -51,10 +52,9 @@ class LogClock:
         self._silences, self._wakes = [], []
 
     def move_quietly(self, at: int) -> bool:
-        """Move to the time of a record if nothing falls due on the way; tell whether it has."""
+        """Move to the time of a record if nothing falls due on the way and it is not the first; tell whether it has."""
         if self.at is None:
-            self.at = self.living = at
-            return True
+            return False  # With the first record begins what is waited for.
         span = at - self.at
         if span <= 0:
             return True
@@ -69,9 +69,11 @@ class LogClock:
 
     def move_to(self, at: int) -> Iterator[Silence | Wake]:
         """Move to the time of a record, which never runs back; yield what falls due, in the order of the times."""
+        if self.at is None:
+            self.at = self.living = at
+            return
         if self.move_quietly(at):
             return
-        assert self.at is not None, "something falls due, so there was a record before"
         span = at - self.at
         if span > LOG_SILENT_MAX:
             self.silent_spans += 1
@@ -81,8 +83,7 @@ class LogClock:
         ahead = at - living
         while (due := self._next(at, living, ahead)) is not None:
             self.at = max(self.at, due.at)
-            if isinstance(due, Silence):
-                self.living = max(self.living, due.due)
+            self.living = max(self.living, due.due if isinstance(due, Silence) else due.at - ahead)
             yield due
         self.living, self.at = living, at
 

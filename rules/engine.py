@@ -5,11 +5,12 @@ that became due up to its `at` is judged first, in the order of the times. No cl
 give the same events whatever the speed, the restarts or the number of engines that share the sites.
 
 Silence is counted on the clock of the living log: where two neighbouring records lie more than 30 s apart the log
-itself was silent, not the sensor, and that span counts for nothing.
+itself was silent, not the sensor, and that span counts for nothing. Sites that are expected are waited for from the
+first record on, so that one that never speaks is missed too.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -18,13 +19,13 @@ from pydantic import ValidationError
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.instants import DAY, MINUTE, SECOND
-from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Status
+from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import LogClock, Silence
+from rules.deadlines import HELD, LogClock, Silence
 from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
-from rules.publishing import Publisher, When
+from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard
 from rules.ruleset import RuleSet, SitePlan
 from rules.series import Arrival, Series
@@ -35,7 +36,7 @@ from rules.site_state import SiteState, last_events, load_state, new_series, new
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,16 @@ _Refusal = tuple[Reason, str, str]  # Why one metric of a reading was not taken:
 class Engine:
     """Judges the readings of any number of sites under one rule set. Not thread-safe; free of side effects."""
 
-    def __init__(self, rules: RuleSet, *, status: Status = Status.ACTUAL, drill: str | None = None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        *,
+        status: Status = Status.ACTUAL,
+        drill: str | None = None,
+        expects: Iterable[str] = (),
+    ) -> None:
+        """Wait for the sites that it `expects` to speak, by id; an id that no site has is passed over."""
+        self._expects = sorted(set(expects))
         self._rules = rules
         self._registry = rules.registry
         self._status = status
@@ -64,6 +74,7 @@ class Engine:
         self._sites: dict[str, SiteState] = {}
         self._signals: list[Signal] = []  # Told since the last record; handed out with it.
         self._clock = LogClock()
+        self._refused: list[Rejection] = []  # Of readings that were held, until the record at hand is judged.
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
     @property
@@ -78,8 +89,9 @@ class Engine:
 
     @property
     def open_alerts(self) -> int:
-        """Return how many alerts are open."""
-        return sum(len(standing.events) for state in self._sites.values() for standing in state.standings)
+        """Return how many alerts are open, those of rules on trial left out."""
+        standings = (standing for state in self._sites.values() for standing in state.standings)
+        return sum(len(standing.events) for standing in standings if not standing.judge.rule.is_trial)
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
@@ -91,26 +103,53 @@ class Engine:
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
             if site is None:
-                return Judgement(tuple(events), (rejection,) if rejection is not None else (), self._told())
-            state = self._sites[site.id] = new_state(self._rules.plan_for(site), clock)
+                return self._judgement(events, (rejection,) if rejection is not None else ())
+            state = self._meet(site)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
-            return Judgement(tuple(events), (_wrong_clock(reading, at),), self._told())
-        touched: list[str] = []
+            return self._judgement(events, (_wrong_clock(reading, at),))
+        if state.hold is not None:
+            if (due := state.hold.keep(reading, at)) is not None:
+                self._clock.schedule_wake(state.id, HELD, due)
+                return self._judgement(events)
+            self._wait_for(state)
         refused: list[_Refusal] = []
+        self._judge_reading(state, reading, at, events, refused)
+        if not (events or refused or self._refused or self._signals):
+            return NOTHING
+        return self._judgement(events, _rejections(reading.site, refused))
+
+    def _judge_reading(
+        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list["_Refusal"]
+    ) -> None:
+        """Take a reading in and judge what it touches."""
+        touched: list[str] = []
         self._take_in(state, reading, at, touched, refused)
         if touched:
             self._judge_touched(state, touched, at, events)
             if state.plan.senders:
                 self._tell(state, touched, at)
-        if not events and not refused and not self._signals:
-            return NOTHING
-        return Judgement(tuple(events), _rejections(reading.site, refused), self._told())
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
         if self._clock.move_quietly(at):
             return NOTHING
-        return Judgement(tuple(self._move_to(at)), signals=self._told())
+        return self._judgement(self._move_to(at))
+
+    def reset(self, order: Reset, *, at: int) -> Judgement:
+        """Let a latched alert go, as a person ordered at `at`.
+
+        Nothing comes of it while the condition of the alert holds, or where there is no such alert: the order goes to
+        every partition, and the site is on one of them.
+        """
+        events = [] if self._clock.move_quietly(at) else self._move_to(at)
+        site, _, zone = order.subject.partition("@")
+        if (state := self._sites.get(site)) is not None:
+            for standing in state.standings:
+                if standing.judge.rule.id == order.rule:
+                    instant = at if standing.judge.is_about_silence else _newest_of(state, standing.judge.series_keys)
+                    when = When(instant, max(at, self._clock.at or at))
+                    self._publisher.reset(state, standing, when, zone or THE_SITE, events)
+        return self._judgement(events)
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
@@ -149,11 +188,14 @@ class Engine:
         for site_id, dumped in data["sites"].items():
             site = self._registry.sites.get(site_id)
             if site is None:
-                orphans += [event for standing in dumped["rules"].values() for event in last_events(standing)]
+                standings = dumped.get("rules", {}).values()  # A site that was only waited for has none.
+                orphans += [event for standing in standings for event in last_events(standing)]
                 continue
             state, lost = load_state(self._rules.plan_for(site), self._clock, dumped, is_same_catalog=is_same)
             orphans += lost
             self._take_over(state)
+        if self._clock.at is not None:
+            self._wait_for_expected()
         return Judgement(tuple(ended(event, catalog=self._rules.catalog, at=data["at"] or 0) for event in orphans))
 
     def _take_over(self, state: SiteState) -> None:
@@ -165,19 +207,68 @@ class Engine:
         for place, standing in enumerate(state.standings):
             if standing.wake_at is not None:
                 self._clock.schedule_wake(site.id, place, standing.wake_at)
+        for reading in state.hold.readings if state.hold is not None else ():
+            due = reading.observed_at + state.plan.reorder_for
+            self._clock.schedule_wake(site.id, HELD, max(due, self._clock.at or due))
+        if state.series or state.heard:
+            self._wait_for(state)
+
+    def _meet(self, site: Site) -> SiteState:
+        """Make the state of a site, and wait for what should be heard there: from its first reading that is judged."""
+        state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
+        if state.hold is None:
+            self._wait_for(state)
+        return state
+
+    def _wait_for_expected(self) -> None:
+        """Wait, from now on, for the sites that are expected."""
+        for site_id in self._expects:
+            site = self._registry.sites.get(site_id)
+            if site is not None and self._rules.waits_for(site):
+                self._wait_for(self._sites.get(site_id) or self._meet(site))
+
+    def _wait_for(self, state: SiteState) -> None:
+        """Wait, from now on, for the series that rules about silence name and that were never heard."""
+        keys = [judge.series_keys[0] for judge in state.plan.judges if judge.is_about_silence]
+        if any(sender.silences for sender in state.plan.senders):
+            keys.append(ANY_METRIC)
+        for key in keys:
+            if key not in state.heard:
+                ever = bool(state.series) if key == ANY_METRIC else key in state.series
+                state.heard[key] = Heard(self._clock.living, ever=ever)
+                self._schedule(state, key)
+
+    def _judgement(self, events: list[AlertEvent], rejections: tuple[Rejection, ...] = ()) -> Judgement:
+        """Return what came of a record, and of the readings whose time it let come."""
+        judged = Judgement(tuple(events), (*self._refused, *rejections), self._told())
+        self._refused.clear()
+        return judged
 
     # Time
 
     def _move_to(self, at: int) -> list[AlertEvent]:
         """Move to the time of a record; what becomes due on the way is judged."""
         events: list[AlertEvent] = []
+        is_first = self._clock.at is None
         for due in self._clock.move_to(at):
             state = self._sites[due.site]
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
+            elif due.place == HELD:
+                self._release(state, due.at, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
                 self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
+        if is_first:
+            self._wait_for_expected()
         return events
+
+    def _release(self, state: SiteState, at: int, events: list[AlertEvent]) -> None:
+        """Judge the readings that were held for long enough."""
+        self._wait_for(state)
+        for reading in state.hold.release(at) if state.hold is not None else ():
+            refused: list[_Refusal] = []
+            self._judge_reading(state, reading, at, events, refused)
+            self._refused += [replace(one, reading=reading) for one in _rejections(reading.site, refused)]
 
     def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
         """Return when, on the living clock, a reading counts as heard.
@@ -193,7 +284,7 @@ class Engine:
         if heard is None:
             heard = state.heard[key] = Heard(heard_at)
         else:
-            heard.at, heard.passed = heard_at, 0
+            heard.at, heard.passed, heard.ever = heard_at, 0, True
         # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
         if heard.due is None or heard_at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from citybrain.alerts import AlertEvent
 from citybrain.codec import decode
-from citybrain.model import Control, Feed, Reading, Reason, Rejection, Status
+from citybrain.model import Control, Feed, Reading, Reason, Rejection, Reset, Status
 from rules.engine import NOTHING, Engine, Judgement
 from rules.signals import Signal
 
@@ -14,7 +14,7 @@ from rules.signals import Signal
 class FeedRecord(NamedTuple):
     """A record of a feed as its log has it. `at` is its timestamp, milliseconds."""
 
-    feed: Feed | None  # None: a clock record of a trace, which belongs to all feeds.
+    feed: Feed | None  # None: a control record of a trace, which belongs to all feeds.
     at: int
     key: bytes | None
     value: bytes | None
@@ -29,6 +29,7 @@ class Output:
     rejections: tuple[Rejection, ...] = ()
     readings: int = 0
     signals: tuple[Signal, ...] = ()
+    resets: tuple[Reset, ...] = ()  # Orders to let latched alerts go, for rules over several sites.
 
 
 class Intake:
@@ -45,16 +46,24 @@ class Intake:
         """Judge one record. A fault of the record is a rejection, never an exception."""
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
-            return _output(self.engine.advance(record.at), readings=0)
+            reset = decoded.reset
+            if reset is None:
+                return _output(self.engine.advance(record.at), readings=0)
+            judged = self.engine.reset(reset, at=record.at)
+            return Output(judged.events, judged.rejections, signals=judged.signals, resets=(reset,))
         if isinstance(decoded, Rejection):
-            return _output(self._refused(record, decoded), readings=0)
+            return self.refuse(record, decoded)
         if len(decoded) == 1:
             return _output(self._judge(record, decoded[0]), readings=1)
-        judged = [self._judge(record, reading) for reading in decoded]
-        events = tuple(event for one in judged for event in one.events)
-        rejections = tuple(rejection for one in judged for rejection in one.rejections)
-        signals = tuple(signal for one in judged for signal in one.signals)
+        all_judged = [self._judge(record, reading) for reading in decoded]
+        events = tuple(event for one in all_judged for event in one.events)
+        rejections = tuple(rejection for one in all_judged for rejection in one.rejections)
+        signals = tuple(signal for one in all_judged for signal in one.signals)
         return Output(events, rejections, len(decoded), signals)
+
+    def refuse(self, record: FeedRecord, rejection: Rejection) -> Output:
+        """Judge nothing of a record but its time."""
+        return _output(self._refused(record, rejection), readings=0)
 
     def _judge(self, record: FeedRecord, reading: Reading) -> Judgement:
         if reading.status is not None and reading.status is not self._status:
@@ -68,7 +77,7 @@ class Intake:
     def _refused(self, record: FeedRecord, rejection: Rejection) -> Judgement:
         """Judge the time of a record alone."""
         moved = self.engine.advance(record.at)
-        return Judgement(moved.events, (rejection,), moved.signals)
+        return Judgement(moved.events, (*moved.rejections, rejection), moved.signals)
 
 
 _QUIET = (Output(), Output(readings=1))  # Nearly all that ever comes out.

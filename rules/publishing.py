@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from citybrain.alerts import AlertEvent, Subject
+from citybrain.alerts import AlertEvent, Ending, Subject
 from citybrain.model import Scenario, Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import compose, identity
-from rules.lifecycle import Alert, advance
+from rules.lifecycle import Alert, advance, reset
 from rules.rule import Judge, SiteView, level_of
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
@@ -91,6 +91,13 @@ class Publisher:
         if judge.has_wakes:
             self._wake_later(holder, standing, when, [finding.verdict.wake_in for finding in findings])
 
+    def reset(self, holder: Holder, standing: Standing, when: When, key: str, events: list[AlertEvent]) -> None:
+        """Clear a latched alert whose condition is gone, by order of a person; else nothing comes of it."""
+        alert = standing.alerts.get(key)
+        after = reset(alert, standing.judge.timing) if alert is not None else None
+        if after is not None:
+            events.append(self._publish(holder, standing, when, key, after, ending=Ending.RESET))
+
     def mark_silent(self, holder: Holder, standing: Standing, when: When, events: list[AlertEvent]) -> None:
         """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
         for key, alert in list(standing.alerts.items()):
@@ -113,7 +120,16 @@ class Publisher:
         if standing.wake_at is not None:
             self._clock.schedule_wake(holder.id, standing.place, standing.wake_at)
 
-    def _publish(self, holder: Holder, standing: Standing, when: When, key: str, after: Alert) -> AlertEvent:
+    def _publish(
+        self,
+        holder: Holder,
+        standing: Standing,
+        when: When,
+        key: str,
+        after: Alert,
+        *,
+        ending: Ending = Ending.RECOVERED,
+    ) -> AlertEvent:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
@@ -136,6 +152,7 @@ class Publisher:
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,
+            ending=ending,
         )
         standing.alerts[key] = after
         if after.is_open:

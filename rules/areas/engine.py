@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from citybrain.alerts import AlertEvent
-from citybrain.model import Status
+from citybrain.model import Reset, Status
 from rules.areas.judge import member_key
 from rules.areas.plan import AreaPlan
 from rules.areas.records import pruned, record_of
 from rules.areas.state import GroupState, new_group
 from rules.deadlines import LogClock, Silence
 from rules.explain import ended
-from rules.publishing import Publisher, When
+from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard
 from rules.signals import Signal
 from rules.site_state import dump_standing, last_events, load_standing
@@ -62,6 +62,14 @@ class AreaEngine:
             touched.update((state.id, state) for state in states)
         for _, state in sorted(touched.items()):
             self._judge(state, When(max(state.newest_at, instant), at), events)
+        return events
+
+    def reset(self, order: Reset, *, at: int) -> list[AlertEvent]:
+        """Let a latched alert go, as a person ordered at `at`; nothing comes of it while its condition holds."""
+        events = self.advance(at)
+        state = self._groups.get(f"{order.rule}/{order.subject}")
+        if state is not None:
+            self._publisher.reset(state, state.standing, When(state.newest_at, at), THE_SITE, events)
         return events
 
     def _take_signal(self, signal: Signal) -> Iterator[GroupState]:

@@ -12,7 +12,7 @@ import orjson
 
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
-from citybrain.model import Status
+from citybrain.model import Reset, Status
 from rules.areas.engine import AreaEngine, Input, orphaned
 from rules.areas.plan import AreaPlan
 from rules.signals import Signal
@@ -27,6 +27,7 @@ class AreaStage:
         self._plan = plan
         self._engines = {order: AreaEngine(plan, order, status=status, drill=drill) for order in plan.orders}
         self._held: list[Input] = []
+        self._resets: list[Reset] = []
         self._at: int | None = None
 
     @property
@@ -34,12 +35,15 @@ class AreaStage:
         """Return how many alerts are open."""
         return sum(engine.open_alerts for engine in self._engines.values())
 
-    def take(self, at: int, signals: Sequence[Signal], events: Sequence[AlertEvent]) -> list[AlertEvent]:
-        """Take in what the records of a moment gave; return what is known once the log is past the one before."""
+    def take(
+        self, at: int, signals: Sequence[Signal], events: Sequence[AlertEvent], resets: Sequence[Reset] = ()
+    ) -> list[AlertEvent]:
+        """Take in what a record of a moment gave; return what is known once the log is past the moment before."""
         decided = self.finish() if self._at is not None and at > self._at else []
         self._at = at
         self._held += signals
         self._held += events
+        self._resets += resets
         return decided
 
     def finish(self) -> list[AlertEvent]:
@@ -53,8 +57,11 @@ class AreaStage:
             for (at, instant), together in groupby(inputs, key=_moment):
                 events += engine.judge(together, instant=instant, at=at)
             events += engine.advance(self._at)
+            for order in self._resets:
+                events += engine.reset(order, at=self._at)
             decided += events
             inputs = sorted([*inputs, *events], key=_order)
+        self._resets.clear()
         return decided
 
     def snapshot(self) -> bytes:

@@ -73,6 +73,10 @@ class GroupState:
         heard = self.heard.get(key)
         return self.clock.living - heard.at if heard is not None else 0
 
+    def lost_for(self, key: str) -> int:
+        """Return the same: a member that was never heard is not waited for."""
+        return self.silence(key)
+
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, but for its standing."""
         return {

@@ -34,7 +34,7 @@ class CouplingBinder:
         level = entry.measure.level or Level.BLUE
         assert entry.measure.across is not None, "the shape wants to know how alerts are counted"
         count = AlertCount(entry.measure.across, level.rank, 0, entry.measure.distinct)
-        timing = Timing(entry.keep_firing_for, entry.min_life, min(level.rank + 1, len(LEVELS)))
+        timing = Timing(entry.keep_firing_for, entry.min_life, min(level.rank + 1, len(LEVELS)), latched=entry.latched)
         judge = CouplingJudge(rule, timing, hazards, count)
         self.groups = tuple(BoundAlerts(group, judge) for group in self.grouping.groups.values())
 
@@ -45,6 +45,6 @@ class SequenceBinder:
     def __init__(self, entry: SequenceRule, rule: Rule, registry: Registry, sites: Iterable[Site]) -> None:
         self.grouping = Grouping(entry.group_by, registry, sites)
         ranks = tuple(step.level.rank for step in entry.steps)
-        timing = Timing(entry.keep_firing_for, entry.min_life, entry.raising.rank)
+        timing = Timing(entry.keep_firing_for, entry.min_life, entry.raising.rank, latched=entry.latched)
         judge = SequenceJudge(rule, timing, ranks, entry.within, entry.raising.rank)
         self.groups = tuple(BoundAlerts(group, judge) for group in self.grouping.groups.values())

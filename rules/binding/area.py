@@ -138,6 +138,7 @@ class AreaBinder(LimitsBinder):
                 self._area.keep_firing_for,
                 self._area.min_life,
                 min(rung.rank for limit in limits for rung in limit.rungs),
+                latched=self._area.latched,
             ),
             measures=measures,
             limits=tuple(limits),

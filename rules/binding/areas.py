@@ -28,6 +28,11 @@ class BoundAreas:
     plan: AreaPlan
     binders: tuple[AreaBinder, ...]
 
+    @property
+    def minds_silence(self) -> bool:
+        """Tell whether any rule is about the silence of sites."""
+        return any(entry.silence for binder in self.binders for entry in binder.places.values())
+
     def senders_of(self, site: Site) -> tuple[Sender, ...]:
         """Return what a site must tell, rule by rule."""
         found = (binder.sender(site) for binder in self.binders)

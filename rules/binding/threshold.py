@@ -182,7 +182,7 @@ class ThresholdBinder(LimitsBinder):
         lowest = min(rung.rank for limit in limits for rung in limit.rungs)
         return ThresholdJudge(
             rule=self._rule,
-            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest),
+            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
             measures=measures,
             words=tuple(words_of(entry, self._registry) for entry in entries.values()),
             limits=limits,

@@ -1,6 +1,7 @@
 """What every rule says, whatever its type, with the tests that stand beside it."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,15 @@ RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_
 
 
 RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
+
+
+class RuleStatus(StrEnum):
+    """How far a rule is in force."""
+
+    DRAFT = "draft"  # Checked and tested, not in force.
+    TRIAL = "trial"  # Judged and recorded, and told to nobody.
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"  # Active still; authors are warned.
 
 
 class Expected(Entry):
@@ -66,11 +76,13 @@ class RuleEntry(Entry):
     rows: tuple[RowId, ...] = ()
     words: Words = Field(alias="name")
     hazard: KindName
+    status: RuleStatus = RuleStatus.ACTIVE
     where: Where
     also_in: tuple[AlsoIn, ...] = ()
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
+    latched: bool = False
     source: Annotated[tuple[str, ...], Field(min_length=1)]
     cause: Words
     consequence: Words
