@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
+from citybrain.calendar import Calendar
 from citybrain.model import Words
-from rules.calendar import Calendar
 from rules.conditions import Comparison, Conditions, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -125,7 +125,7 @@ class ThresholdJudge:
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
-        is_armed = self.active is None or self.active.is_active(instant)
+        is_armed = self.active is None or self.active.holds(instant)
         scale = self._scale(measured)
         rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False

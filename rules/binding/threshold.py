@@ -6,6 +6,7 @@ A limit that names an attribute the site does not have is not judged at that sit
 from collections.abc import Sequence
 from dataclasses import replace
 
+from citybrain.calendar import calendar_of
 from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
@@ -13,7 +14,6 @@ from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
-from rules.calendar import calendar_of
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
