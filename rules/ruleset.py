@@ -9,12 +9,13 @@ from typing import Any
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
-from citybrain.geometry import AreaIndex
+from citybrain.geometry import AreaIndex, size_of, widened
 from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.geofence import GeofenceBinder
+from rules.binding.ground import Ground
 from rules.binding.no_data import bind_silence
 from rules.binding.threshold import ThresholdBinder
 from rules.binding.units import series_key
@@ -24,7 +25,7 @@ from rules.derived_series import DerivedSeries
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
-from rules.shape.places import Where
+from rules.shape.places import Where, ZoneNear
 from rules.shape.rule import RuleEntry
 from rules.shape.threshold import ThresholdRule
 from rules.silence import SilenceJudge
@@ -94,6 +95,8 @@ class RuleSet:
         )[:12]
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
+        self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
+        self._near: dict[ZoneNear, AreaIndex] = {}
         self._plans: dict[str, SitePlan] = {}
         self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
@@ -125,7 +128,8 @@ class RuleSet:
         judges = tuple(
             judge
             for rule_id, checked in self.rules.items()
-            if self._concerns(checked.entry.where, site, zones) and (judge := self._bind[rule_id](site)) is not None
+            if self._concerns(checked.entry.where, site, zones)
+            and (judge := self._bind[rule_id](self._ground(checked.entry.where, site, zones))) is not None
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -177,6 +181,27 @@ class RuleSet:
                         reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
+    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+        counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+
+    def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
+        """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
+        if where.within is not None:
+            return self._widened(where).containing(site.position)
+        return frozenset(zone for zone in zones if where.names(self.registry.zones[zone]))
+
+    def _widened(self, where: ZoneNear) -> AreaIndex:
+        """Return the index of the zones that are meant, each with the distance around it; made on first use."""
+        index = self._near.get(where)
+        if index is None:
+            assert where.within is not None, "without a distance nothing is widened"
+            meant = [zone for zone in self.registry.zones.values() if where.names(zone)]
+            index = AreaIndex((zone.id, widened(zone.area, by_m=where.within)) for zone in meant)
+            self._near[where] = index
+        return index
+
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
         if where.kind and site.kind not in where.kind:
             return False
@@ -184,9 +209,7 @@ class RuleSet:
             return False
         if where.site and site.id not in where.site:
             return False
-        if where.zone is not None and not any(
-            zone == where.zone.id or self._kinds[zone] == where.zone.kind for zone in zones
-        ):
+        if where.zone is not None and not self._found(where.zone, site, zones):
             return False
         return all(_has(site, name, words) for name, words in where.attribute.items())
 
@@ -267,13 +290,14 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge | None]:
+def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Ground], Judge | None]:
     entry, rule = checked.entry, checked.rule
     if isinstance(entry, ThresholdRule):
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
-        return lambda site: bind_silence(entry, rule, site, registry)
-    return GeofenceBinder(entry, rule, registry).bind
+        return lambda ground: bind_silence(entry, rule, ground.site, registry)
+    geofence = GeofenceBinder(entry, rule, registry)
+    return lambda ground: geofence.bind(ground.site)
 
 
 def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:

@@ -25,6 +25,7 @@ class Rung:
     leave: float  # Strictly on the good side of this the level is left.
     holding: Holding
     conditions: Conditions | None  # The level's `and`.
+    is_judged: bool = True  # False out of the season of its value: neither raises it nor is an alert held by it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Limit:
     comparison: Comparison
     rungs: tuple[Rung, ...]
     clear: float  # Strictly on the good side of this the limit is clear.
+
+    @property
+    def judged(self) -> tuple[Rung, ...]:
+        """Return the rungs that have a value now, lowest first."""
+        return tuple(rung for rung in self.rungs if rung.is_judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +89,17 @@ class ThresholdJudge:
         silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
-        # What does not meet the lowest rung meets none: levels ask for more as they rise.
+        # What does not meet the rung that is met most easily meets none.
         tests = tuple(
             (
                 spec.series,
                 quick_value(spec, rises=limit.comparison.rises),
                 meets(limit.comparison),
-                self._easiest(limit, rung),
+                self._easiest(limit),
             )
             for limit in self.limits
-            for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
+            for spec in (self.measures[limit.measure],)
+            if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
@@ -105,9 +112,10 @@ class ThresholdJudge:
         ]
         return Memory(streaks, [0] * len(self.measures))
 
-    def _easiest(self, limit: Limit, rung: Rung) -> float:
-        """Return the value of a rung where it is met most easily, tightened or not."""
-        values = (rung.value, rung.value * (self.tighten.times if self.tighten is not None else 1.0))
+    def _easiest(self, limit: Limit) -> float:
+        """Return the value at which a limit is met most easily, tightened or not."""
+        scales = (1.0, self.tighten.times if self.tighten is not None else 1.0)
+        values = [rung.value * scale for rung in limit.judged for scale in scales]
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
@@ -139,7 +147,7 @@ class ThresholdJudge:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(view, instant)
-        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
+        rungs = [(limit, rung) for limit in self.limits for rung in limit.judged if rung.rank == rank]
         scale = self._scale(measured)
         met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
@@ -150,7 +158,7 @@ class ThresholdJudge:
             value=None if found.value is None else round(found.value, 6),
             unit=spec.unit,
             comparison=limit.comparison.value,
-            limit=round(rung.value * scale, 6),
+            limit=round(rung.value * scale, 6) if rung.is_judged else None,
             window=spec.span or None,
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
@@ -196,12 +204,13 @@ class ThresholdJudge:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, scale)
+                is_off = is_gated or not is_armed or not rung.is_judged
+                is_met = False if is_off else _is_met(limit, rung, measured, scale)
                 if isinstance(streak, Tally):
                     assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                    if is_armed:
+                    if is_armed and rung.is_judged:
                         streak.note(is_met, found.newest_at, rung.holding.repeated)
-                    is_enough = streak.is_enough(rung.holding.repeated)
+                    is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
                 else:
                     streak.note(is_met, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
@@ -242,7 +251,7 @@ class ThresholdJudge:
             answers = [
                 compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave * scale)
                 for limit in self.limits
-                for rung in limit.rungs
+                for rung in limit.judged
                 if rung.rank == rank
             ]
             sides.append(combine(answers, any_of=False) if answers else (sides[-1] if sides else True))
@@ -253,7 +262,9 @@ class ThresholdJudge:
         if self.clear_when is not None:
             return self.clear_when.test(measured)
         answers = [
-            compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear) for limit in self.limits
+            compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear)
+            for limit in self.limits
+            if limit.judged
         ]
         return combine(answers, any_of=False)
 
