@@ -102,6 +102,11 @@ def gap_m(first: Area, second: Area) -> float:
     return float(shapely.distance(one, other))
 
 
+def size_of(area: Area) -> float:
+    """Return a number by which areas of one city can be ordered by their extent: square degrees."""
+    return float(area.area)
+
+
 def bearing_deg(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Return the direction from one position to another, degrees clockwise from north; good to 1 deg below 100 km."""
     east = (second[0] - first[0]) * math.cos(math.radians((first[1] + second[1]) / 2))

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from citybrain import geometry
+from citybrain.attributes import Attribute, AttributeEntry, Dated, parse_attribute, quantities_of
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.faults import said_by
-from citybrain.metrics import WORD, FeedFile, Kind, Metric, Shape
+from citybrain.metrics import FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
 from citybrain.rivers import Reach, RiverFile, RiverPoint, course_of
-from citybrain.sites import Attribute, Site, SiteFile
+from citybrain.sites import Site, SiteFile
 from citybrain.units import Quantity, format_number, parse_quantity
 from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile, ZoneKind, ZoneKindFile
 
@@ -277,13 +278,14 @@ class _Reader:
                 attributes,
                 kind.moves,
                 self._river_point(document, loc, attributes),
+                any(isinstance(attribute, Dated) for attribute in attributes.values()),
             )
 
     def _attributes(
         self,
         document: Document,
         loc: tuple[str | int, ...],
-        written: Mapping[str, str | list[str]],
+        written: Mapping[str, AttributeEntry],
         declared: Mapping[str, str],
     ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
@@ -292,17 +294,15 @@ class _Reader:
             expected = declared.get(name)
             if expected is None:
                 self.problems.append(document.problem(place, "R124", key=name, known=", ".join(declared)))
-            elif expected == WORD:
-                attributes[name] = (value,) if isinstance(value, str) else tuple(value)
-            else:
-                try:
-                    quantity = parse_quantity(str(value))
-                except ValueError as error:
-                    self.problems.append(document.problem(place, "R110", **said_by(error)))
-                    continue
-                if quantity.unit != expected:
-                    self.problems.append(document.problem(place, "R125", found=quantity.unit, expected=expected))
-                attributes[name] = quantity
+                continue
+            try:
+                attribute = parse_attribute(value, expected)
+            except ValueError as error:
+                self.problems.append(document.problem(place, "R110", **said_by(error)))
+                continue
+            for unit in {quantity.unit for quantity in quantities_of(attribute)} - {expected}:
+                self.problems.append(document.problem(place, "R125", found=unit, expected=expected))
+            attributes[name] = attribute
         return attributes
 
 

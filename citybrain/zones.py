@@ -9,17 +9,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from citybrain.attributes import Attribute, AttributeEntry
 from citybrain.faults import Fault
 from citybrain.geometry import Area
 from citybrain.instants import Instant
 from citybrain.metrics import AttributeUnit, Entry, KindName, Name
 from citybrain.model import Words
 from citybrain.rivers import RiverPoint
-from citybrain.sites import Attribute, LonLat, SiteId
+from citybrain.sites import LonLat, SiteId
 
 
 class ZoneKind(Entry):
-    """A kind of zone: which attributes its zones may carry, each with its unit (or `word`)."""
+    """A kind of zone: which attributes its zones may carry, each with its unit (or `word`, or `hours`)."""
 
     words: Words = Field(alias="name")
     attributes: dict[Name, AttributeUnit] = {}
@@ -51,7 +52,7 @@ class ZoneEntry(Entry):
     polygon: tuple[LonLat, ...] | None = None
     start: Instant | None = None
     end: Instant | None = None
-    attributes: dict[Name, str | list[str]] = {}
+    attributes: dict[Name, AttributeEntry] = {}
     note: str | None = None
 
     @model_validator(mode="after")

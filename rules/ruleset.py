@@ -9,13 +9,14 @@ from typing import Any
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
-from citybrain.geometry import AreaIndex
+from citybrain.geometry import AreaIndex, size_of, widened
 from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.areas import AreaSetBinder
 from rules.binding.geofence import GeofenceBinder
+from rules.binding.ground import Ground
 from rules.binding.no_data import bind_silence
 from rules.binding.threshold import ThresholdBinder
 from rules.binding.units import series_key
@@ -27,7 +28,7 @@ from rules.shape.file import AnyRule, RuleFile
 from rules.shape.geofence import GeofenceRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
-from rules.shape.places import Where
+from rules.shape.places import Where, ZoneNear
 from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.threshold import ThresholdRule
 from rules.shelf import Shelf, shelf_of
@@ -123,6 +124,8 @@ class RuleSet:
         )[:12]
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
+        self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
+        self._near: dict[ZoneNear, AreaIndex] = {}
         self._plans: dict[str, SitePlan] = {}
         self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
         entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
@@ -182,12 +185,12 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        senders = self.areas.senders_of(site)
+        senders = self.areas.senders_of(self._ground(Where(), site, zones))
         judges = tuple(
             judge
             for checked in self.in_force
             if self._concerns(checked.entry.where, site, zones)
-            and (judge := self._bind[checked.rule.id](site)) is not None
+            and (judge := self._bind[checked.rule.id](self._ground(checked.entry.where, site, zones))) is not None
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -251,6 +254,27 @@ class RuleSet:
     def _is_concerned(self, where: Where, site: Site) -> bool:
         return self._concerns(where, site, self.zones_at(site.position))
 
+    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+        counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+
+    def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
+        """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
+        if where.within is not None:
+            return self._widened(where).containing(site.position)
+        return frozenset(zone for zone in zones if where.names(self.registry.zones[zone]))
+
+    def _widened(self, where: ZoneNear) -> AreaIndex:
+        """Return the index of the zones that are meant, each with the distance around it; made on first use."""
+        index = self._near.get(where)
+        if index is None:
+            assert where.within is not None, "without a distance nothing is widened"
+            meant = [zone for zone in self.registry.zones.values() if where.names(zone)]
+            index = AreaIndex((zone.id, widened(zone.area, by_m=where.within)) for zone in meant)
+            self._near[where] = index
+        return index
+
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
         if where.kind and site.kind not in where.kind:
             return False
@@ -258,9 +282,7 @@ class RuleSet:
             return False
         if where.site and site.id not in where.site:
             return False
-        if where.zone is not None and not any(
-            zone == where.zone.id or self._kinds[zone] == where.zone.kind for zone in zones
-        ):
+        if where.zone is not None and not self._found(where.zone, site, zones):
             return False
         return all(_has(site, name, words) for name, words in where.attribute.items())
 
@@ -353,15 +375,16 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge | None]:
+def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Ground], Judge | None]:
     entry, rule = checked.entry, checked.rule
     if isinstance(entry, ThresholdRule):
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
-        return lambda site: bind_silence(entry, rule, site, registry)
+        return lambda ground: bind_silence(entry, rule, ground.site, registry)
     if isinstance(entry, GeofenceRule):
-        return GeofenceBinder(entry, rule, registry).bind
-    return lambda _site: None  # A rule over several sites is bound to groups.
+        geofence = GeofenceBinder(entry, rule, registry)
+        return lambda ground: geofence.bind(ground.site)
+    return lambda _ground: None  # A rule over several sites is bound to groups.
 
 
 def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Signals: what the site stage tells the area stage of one site, rule by rule."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rules.measures import UNKNOWN, Bound, Measure, Measured, measure, set_against
@@ -28,6 +28,7 @@ class Sender:
     silences: tuple[int, ...]  # Places of the measures that are about silence.
     spans: tuple[int, ...]  # Silences that make a difference to them, milliseconds.
     period: int  # Of the site, milliseconds.
+    as_of: Callable[[int], "Sender"] | None = None  # Where an attribute that it names goes by season or hour.
     series_keys: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,6 +37,8 @@ class Sender:
 
     def tell(self, view: SiteView, instant: int, *, site: str, at: int) -> Signal:
         """Return the values of the measures as of the instant."""
+        if self.as_of is not None:
+            return self.as_of(instant).tell(view, instant, site=site, at=at)
         found = view.series
         plain = [
             measure(spec, found[spec.series], instant) if spec is not None and spec.series in found else UNKNOWN

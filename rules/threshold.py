@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
+from citybrain.calendar import Calendar
 from citybrain.model import Words
-from rules.calendar import Calendar
 from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -26,6 +26,7 @@ class Rung:
     leave: float  # Strictly on the good side of this the level is left.
     holding: Holding
     conditions: Conditions | None  # The level's `and`.
+    is_judged: bool = True  # False out of the season of its value: neither raises it nor is an alert held by it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Limit:
     comparison: Comparison
     rungs: tuple[Rung, ...]
     clear: float  # Strictly on the good side of this the limit is clear.
+
+    @property
+    def judged(self) -> tuple[Rung, ...]:
+        """Return the rungs that have a value now, lowest first."""
+        return tuple(rung for rung in self.rungs if rung.is_judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,12 @@ class ThresholdJudge:
         silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
-        # What does not meet the lowest rung meets none: levels ask for more as they rise.
+        # What does not meet the rung that is met most easily meets none.
         tests = tuple(
             (spec.series, quick_test(spec, limit.comparison, self._easiest(limit)))
             for limit in self.limits
             for spec in (self.measures[limit.measure],)
+            if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
@@ -99,7 +106,7 @@ class ThresholdJudge:
             tuple(
                 (limit.measure, strictly_good(limit.comparison), rung.leave)
                 for limit in self.limits
-                for rung in limit.rungs
+                for rung in limit.judged
                 if rung.rank == rank
             )
             for rank in (4, 3, 2, 1)
@@ -122,9 +129,9 @@ class ThresholdJudge:
         return quick_gate(self.only_while, self.measures)
 
     def _easiest(self, limit: Limit) -> float:
-        """Return the value of the lowest rung where it is met most easily, tightened or not."""
-        lowest = limit.rungs[0].value
-        values = (lowest, lowest * (self.tighten.times if self.tighten is not None else 1.0))
+        """Return the value at which a limit is met most easily, tightened or not."""
+        scales = (1.0, self.tighten.times if self.tighten is not None else 1.0)
+        values = [rung.value * scale for rung in limit.judged for scale in scales]
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
@@ -148,7 +155,7 @@ class ThresholdJudge:
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
-        is_armed = self.active is None or self.active.is_active(instant)
+        is_armed = self.active is None or self.active.holds(instant)
         scale = self._scale(measured)
         rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
@@ -162,7 +169,7 @@ class ThresholdJudge:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(view, instant)
-        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
+        rungs = [(limit, rung) for limit in self.limits for rung in limit.judged if rung.rank == rank]
         scale = self._scale(measured)
         met = [(limit, rung) for limit, rung in rungs if is_met(limit, rung, measured, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
@@ -173,7 +180,7 @@ class ThresholdJudge:
             value=None if found.value is None else round(found.value, 6),
             unit=spec.unit,
             comparison=limit.comparison.value,
-            limit=round(rung.value * scale, 6),
+            limit=round(rung.value * scale, 6) if rung.is_judged else None,
             window=spec.span or None,
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
@@ -219,12 +226,13 @@ class ThresholdJudge:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                verdict = False if is_gated or not is_armed else is_met(limit, rung, measured, scale)
+                is_off = is_gated or not is_armed or not rung.is_judged
+                verdict = False if is_off else is_met(limit, rung, measured, scale)
                 if isinstance(streak, Tally):
                     assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                    if is_armed:
+                    if is_armed and rung.is_judged:
                         streak.note(verdict, found.newest_at, rung.holding.repeated)
-                    is_enough = streak.is_enough(rung.holding.repeated)
+                    is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
                 else:
                     streak.note(verdict, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
@@ -272,7 +280,9 @@ class ThresholdJudge:
         if self.clear_when is not None:
             return self.clear_when.test(measured)
         answers = [
-            compare(measured[limit.measure], strictly_good(limit.comparison), limit.clear) for limit in self.limits
+            compare(measured[limit.measure], strictly_good(limit.comparison), limit.clear)
+            for limit in self.limits
+            if limit.judged
         ]
         return combine(answers, any_of=False)
 

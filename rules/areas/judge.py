@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from citybrain.alerts import EVIDENCE_SITES_MAX, Evidence, Sample
+from citybrain.calendar import Calendar
 from citybrain.geometry import distance_m
 from citybrain.instants import MINUTE
 from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
 from rules.areas.across import Aggregate, Counted, Said
 from rules.areas.records import AlertCount, AlertRecord
-from rules.calendar import Calendar
 from rules.conditions import Condition, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -150,7 +150,7 @@ class AreaJudge:
     def judge(self, memory: Memory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group as of the instant."""
         look = self._look(view, instant)
-        is_armed = self.active is None or self.active.is_active(instant)
+        is_armed = self.active is None or self.active.holds(instant)
         scale = self._scale(look)
         rank, since = self._climb(memory, look, scale, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
@@ -268,13 +268,13 @@ class AreaJudge:
         streaks = iter(memory.streaks)
         for limit, rung, quorum in self._rungs():
             streak = next(streaks)
-            verdict = self._is_met(limit, rung, quorum, look, scale) if is_armed else False
+            verdict = self._is_met(limit, rung, quorum, look, scale) if is_armed and rung.is_judged else False
             sites, found = self._deciding(limit, rung, look, scale)
             if isinstance(streak, Tally):
                 assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                if is_armed:
+                if is_armed and rung.is_judged:
                     streak.note(verdict, found.newest_at, rung.holding.repeated)
-                is_enough = streak.is_enough(rung.holding.repeated)
+                is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
             else:
                 streak.note(verdict, found.newest_at, rung.holding)
                 is_enough = streak.is_enough(self._asked(rung.holding, sites))
@@ -358,7 +358,7 @@ class AreaJudge:
             answers = [
                 self._is_good(limit, rung.leave * scale, quorum, look)
                 for limit, rung, quorum in self._rungs()
-                if rung.rank == rank
+                if rung.rank == rank and rung.is_judged
             ]
             sides.append(combine(answers, any_of=False) if answers else (sides[-1] if sides else True))
         red, orange, yellow, blue = sides
@@ -391,6 +391,7 @@ class AreaJudge:
         answers = [
             self._is_good(limit, limit.clear, quorums[0], look)
             for limit, quorums in zip(self.limits, self.quorums, strict=True)
+            if limit.judged
         ]
         return combine(answers, any_of=False)
 

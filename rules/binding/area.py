@@ -1,9 +1,10 @@
 """Binding of rules over several sites: groups, their members, and what each site must tell."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from citybrain.calendar import calendar_of
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
@@ -14,17 +15,19 @@ from rules.areas.across import Across, Aggregate, Counted, aggregate
 from rules.areas.grouping import Group, Grouping
 from rules.areas.judge import AreaJudge, AreaMeasure, Member, Quorum, Sector
 from rules.areas.records import AlertCount
-from rules.binding.threshold import LimitsBinder
-from rules.binding.units import RATIO, inputs_of, metres_of, number_in, site_unit_of, unit_of, words_of
-from rules.calendar import calendar_of
+from rules.areas.seasons import seasonal_area
+from rules.binding.ground import Ground, GroupGround, GroupHere, Named, SiteHere
+from rules.binding.threshold import LimitsBinder, against_of
+from rules.binding.units import RATIO, inputs_of, metres_of, number_in, plain_unit_of, site_unit_of, unit_of, words_of
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.measures import Measure, Step
 from rules.rule import Rule, level_of
+from rules.seasons import Seasons, aligned
 from rules.shape.area import AreaMeasureEntry, AreaRule
 from rules.shape.limits import LimitEntry
-from rules.shape.values import QuorumEntry
+from rules.shape.values import QuorumEntry, Value
 from rules.signals import Sender
 from rules.threshold import Limit, Tighten
 
@@ -68,30 +71,33 @@ class AreaBinder(LimitsBinder):
         """Return the measures by their places."""
         return dict(enumerate(self._entries.values()))
 
-    def sender(self, site: Site) -> Sender | None:
+    def sender(self, ground: Ground) -> Sender | None:
         """Return what the site must tell; None where no group listens to it."""
-        places = self._heard.get(site.id)
-        if places is None:
+        if ground.site.id not in self._heard:
             return None
-        heard = [place in places for place in self.places]
-        silences, spans = [], []
-        measures: list[Measure | None] = []
-        for (place, entry), is_heard in zip(self.places.items(), heard, strict=True):
-            is_measured = is_heard and not entry.silence
-            measures.append(self._measure(entry, site) if is_measured else None)
-            if is_heard and entry.silence:
-                silences.append(place)
-                spans += _spans(entry, site)
-        own = [self._with_operands(spec, measures, site) for spec in measures]
-        return Sender(self._rule.id, tuple(own), tuple(silences), tuple(sorted(set(spans))), site.period)
+        whole = self._sender(ground.ever())
+        named = Named(self._named.of_site, frozenset())
+        if not ground.changes(named):
+            return whole
+        seasons = Seasons(lambda at: ground.key_at(named, at), lambda at: self._sender(ground.as_of(at)))
+        return replace(whole, as_of=seasons)
 
-    def _with_operands(self, spec: Measure | None, measures: list[Measure | None], site: Site) -> Measure | None:
-        """Return a measure whose operand is told too, although no group listens to it by itself."""
-        if spec is not None and spec.operand_place is not None and measures[spec.operand_place] is None:
-            other = self.places[spec.operand_place]
-            if set(inputs_of(other)) & set(site.metrics):
-                measures[spec.operand_place] = self._measure(other, site)
-        return spec
+    def _sender(self, site: SiteHere) -> Sender:
+        heard = self._heard[site.id]
+        measures = {
+            place: self._measure(_without_zone(entry), site)
+            for place, entry in self.places.items()
+            if place in heard and not entry.silence
+        }
+        for spec in list(measures.values()):
+            # What another measure is set against is told too, although no group may listen to it by itself.
+            place = spec.operand_place
+            if place is not None and place not in measures and _offers(self.places[place], site):
+                measures[place] = self._measure(self.places[place], site)
+        silences = tuple(place for place in sorted(heard) if self.places[place].silence)
+        spans = {span for place in silences for span in _spans(self.places[place], site)}
+        told = tuple(measures.get(place) for place in self.places)
+        return Sender(self._rule.id, told, silences, tuple(sorted(spans)), site.period)
 
     def _add_wind(self) -> None:
         """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
@@ -119,36 +125,55 @@ class AreaBinder(LimitsBinder):
         return {group: tuple(sorted(sites, key=lambda site: site.id)) for group, sites in found.items() if sites}
 
     def _bind_group(self, group: Group) -> BoundGroup | None:
-        measures = tuple(self._area_measure(place, entry, group) for place, entry in enumerate(self._entries.values()))
-        present = [bool(one.members) or one.alerts is not None for one in measures]
-        specs = [one.spec for one in measures]
-        limits: list[Limit] = []
-        quorums: list[tuple[Quorum, ...]] = []
+        ground = GroupGround(self._registry.zones[group.zones[0]].attributes if group.zones else {})
+        limits = self._group_limits(group, ground.ever())
+        if not any(limits):
+            return None
+        whole = self._judge(group, ground.ever(), limits)
+        if not ground.changes(self._named):
+            return BoundGroup(group, whole)
+
+        def judge_of(instant: int) -> AreaJudge:
+            then = ground.as_of(instant)
+            return self._judge(group, then, aligned(limits, self._group_limits(group, then)))
+
+        seasons = Seasons(lambda instant: ground.key_at(self._named, instant), judge_of)
+        return BoundGroup(group, seasonal_area(whole, seasons))
+
+    def _measures(self, group: Group, here: GroupHere) -> tuple[AreaMeasure, ...]:
+        return tuple(self._area_measure(place, entry, group, here) for place, entry in self.places.items())
+
+    def _group_limits(self, group: Group, here: GroupHere) -> tuple[Limit | None, ...]:
+        """Return the limits in the order in which they are written, None for one that is not judged at the group."""
+        measures = self._measures(group, here)
+        specs, present = [one.spec for one in measures], _present(measures)
+        found: list[Limit | None] = []
         for entry in self._area.all_limits():
             place = self._names.index(entry.measure)
-            limit = self._limit(entry, specs, None) if present[place] else None
-            if limit is not None and self._is_large_enough(measures[place]):
-                limits.append(self._without_absent(limit, present))
-                quorums.append(self._quorums(entry, limit, len(measures[place].members)))
-        if not limits:
-            return None
-        judge = AreaJudge(
+            is_judged = present[place] and self._is_large_enough(measures[place])
+            limit = self._limit(entry, specs, here) if is_judged else None
+            found.append(self._without_absent(limit, present) if limit is not None else None)
+        return tuple(found)
+
+    def _judge(self, group: Group, here: GroupHere, found: Sequence[Limit | None]) -> AreaJudge:
+        measures = self._measures(group, here)
+        present = _present(measures)
+        pairs = [
+            (entry, limit) for entry, limit in zip(self._area.all_limits(), found, strict=True) if limit is not None
+        ]
+        ranks = [rung.rank for _, limit in pairs for rung in limit.judged]
+        lowest = min(ranks or [rung.rank for _, limit in pairs for rung in limit.rungs])
+        return AreaJudge(
             rule=self._rule,
-            timing=Timing(
-                self._area.keep_firing_for,
-                self._area.min_life,
-                min(rung.rank for limit in limits for rung in limit.rungs),
-                latched=self._area.latched,
-            ),
+            timing=Timing(self._area.keep_firing_for, self._area.min_life, lowest, latched=self._area.latched),
             measures=measures,
-            limits=tuple(limits),
-            quorums=tuple(quorums),
-            only_while=_present_only(self._conditions(self._area.only_while, None), present),
-            clear_when=_present_only(self._conditions(self._area.clear_when, None), present),
+            limits=tuple(limit for _, limit in pairs),
+            quorums=tuple(self._quorums(entry, limit, len(measures[limit.measure].members)) for entry, limit in pairs),
+            only_while=_present_only(self._conditions(self._area.only_while, here), present),
+            clear_when=_present_only(self._conditions(self._area.clear_when, here), present),
             active=calendar_of(self._area.active) if self._area.active is not None else None,
-            tighten=self._area_tighten(present),
+            tighten=self._area_tighten(present, here),
         )
-        return BoundGroup(group, judge)
 
     def _is_large_enough(self, one: AreaMeasure) -> bool:
         return one.alerts is not None or len(one.members) >= self._area.minimum_sites
@@ -157,18 +182,18 @@ class AreaBinder(LimitsBinder):
         rungs = tuple(replace(rung, conditions=_present_only(rung.conditions, present)) for rung in limit.rungs)
         return replace(limit, rungs=rungs)
 
-    def _area_tighten(self, present: list[bool]) -> Tighten | None:
-        tighten = self._tighten(None)
+    def _area_tighten(self, present: list[bool], here: GroupHere) -> Tighten | None:
+        tighten = self._tighten(here)
         if tighten is None:
             return None
         conditions = _present_only(tighten.conditions, present)
         return replace(tighten, conditions=conditions) if conditions is not None else None
 
-    def _area_measure(self, place: int, entry: AreaMeasureEntry, group: Group) -> AreaMeasure:
+    def _area_measure(self, place: int, entry: AreaMeasureEntry, group: Group, here: GroupHere) -> AreaMeasure:
         sites = self._members[place].get(group.id, ())
         counted = self._counted(entry)
         return AreaMeasure(
-            spec=self._group_spec(entry, sites),
+            spec=self._group_spec(entry, sites, here),
             words=words_of(entry, self._registry),
             members={site.id: self._member(entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
@@ -182,18 +207,22 @@ class AreaBinder(LimitsBinder):
         silent_for = None if entry.silence else self._registry.silent_for(site, inputs_of(entry)[0])
         return Member(site.position, silent_for, weight.number if isinstance(weight, Quantity) else 1.0)
 
-    def _group_spec(self, entry: AreaMeasureEntry, sites: tuple[Site, ...]) -> Measure:
-        """Return what stands for the measure as a whole: how often it speaks, and in which unit."""
+    def _group_spec(self, entry: AreaMeasureEntry, sites: tuple[Site, ...], here: GroupHere) -> Measure:
+        """Return what stands for the measure as a whole: how often it speaks, in which unit, and the zone's number."""
         unit = unit_of(entry, self._registry)
         if entry.alerts or entry.silence:
             name = "alerts" if entry.alerts else "silence"
             step = Step.WINDOW if entry.over is not None else Step.NEWEST
             return Measure(name, "", unit, step, entry.over or 0, None, 0, 0, None, speaks_on_change=True)
-        specs = [self._measure(entry, site) for site in sites]
-        if not specs:
+        if not sites:
             return Measure(entry.derived or entry.metric or "", "", unit, Step.NEWEST, 0, None, 0, 0, None)
-        slowest = max(specs, key=lambda spec: spec.period)
-        return replace(slowest, unit=unit, against=None, operand=None, operand_place=None)
+        slowest = max(sites, key=lambda site: site.period)
+        spec = self._measure(_without_operand(entry), Ground(slowest).ever())
+        zone = entry.operand.zone if entry.operand is not None else None
+        if zone is None:
+            return replace(spec, unit=unit)
+        number = self.resolve(Value(zone=zone), plain_unit_of(entry, self._registry), here)
+        return replace(spec, unit=unit, against=against_of(entry), operand=number)
 
     def _aggregate(self, entry: AreaMeasureEntry, counted: Counted | None) -> Aggregate | None:
         across = entry.across
@@ -248,6 +277,19 @@ def _alert_count(entry: AreaMeasureEntry) -> AlertCount | None:
     assert entry.across is not None, "the shape wants to know how alerts are counted"
     level = entry.level or Level.BLUE
     return AlertCount(entry.across, level.rank, entry.over or 0, entry.distinct)
+
+
+def _without_operand(entry: AreaMeasureEntry) -> AreaMeasureEntry:
+    return entry.model_copy(update={"minus": None, "divided_by": None})
+
+
+def _without_zone(entry: AreaMeasureEntry) -> AreaMeasureEntry:
+    """Return the measure as one site tells it: what belongs to the group's zone is taken off by the group."""
+    return _without_operand(entry) if entry.operand is not None and entry.operand.zone is not None else entry
+
+
+def _present(measures: Sequence[AreaMeasure]) -> list[bool]:
+    return [bool(one.members) or one.alerts is not None for one in measures]
 
 
 def _is_to_wind(entry: AreaMeasureEntry) -> bool:

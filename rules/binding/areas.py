@@ -11,6 +11,7 @@ from rules.areas.grouping import Group, Grouping
 from rules.areas.plan import OVER_ALERTS, OVER_HAZARDS, OVER_SITES, AreaPlan, BoundRule, Listening
 from rules.binding.alerts import CouplingBinder, SequenceBinder
 from rules.binding.area import AreaBinder
+from rules.binding.ground import Ground
 from rules.rule import Rule
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.places import Where
@@ -33,9 +34,9 @@ class BoundAreas:
         """Tell whether any rule is about the silence of sites."""
         return any(entry.silence for binder in self.binders for entry in binder.places.values())
 
-    def senders_of(self, site: Site) -> tuple[Sender, ...]:
+    def senders_of(self, ground: Ground) -> tuple[Sender, ...]:
         """Return what a site must tell, rule by rule."""
-        found = (binder.sender(site) for binder in self.binders)
+        found = (binder.sender(ground) for binder in self.binders)
         return tuple(sender for sender in found if sender is not None)
 
 
@@ -135,4 +136,4 @@ class AreaSetBinder:
         if where.county and group.county not in where.county:
             return False
         kinds = {self._registry.zones[zone].kind for zone in group.zones}
-        return where.zone is None or where.zone.kind in kinds or where.zone.id in group.zones
+        return where.zone is None or bool(kinds & set(where.zone.kind)) or where.zone.id in group.zones

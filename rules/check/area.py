@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from citybrain.places import PlaceWord
 from citybrain.problems import Problem
+from citybrain.registry import COUNTY
 from citybrain.units import parse_quantity
 from rules.binding.units import RATIO, metres_of, number_in, site_unit_of, unit_of
 from rules.check.base import Loc
@@ -50,8 +51,10 @@ class AreaCheck(LimitsCheck):
                 yield from self._place((*self.loc, "steps", index, "from"), step.place, rule.group_by)
 
     def _group(self, loc: Loc, group_by: GroupEntry) -> Iterator[Problem]:
+        known = {*self.registry.zone_kinds, COUNTY}
         for kind in group_by.zone:
-            yield from self._zone((*loc, "zone"), kind, None)
+            if kind not in known:
+                yield self._unknown((*loc, "zone"), "R206", kind, known)
         if group_by.site is not None and group_by.site not in self.registry.kinds:
             yield self._unknown((*loc, "site"), "R204", group_by.site, self.registry.kinds)
         for name in ("within", "cell"):

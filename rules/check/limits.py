@@ -51,7 +51,7 @@ class LimitsCheck(Checker):
         assert operand is not None, "the caller has looked"
         place = (*loc, "minus" if measure.minus is not None else "divided_by")
         if operand.measure is None:
-            yield from self._value(place, Value(quantity=operand.quantity, site=operand.site), unit)
+            yield from self._value(place, Value(quantity=operand.quantity, site=operand.site, zone=operand.zone), unit)
             return
         others = rule.all_measures()
         other = others.get(operand.measure)

@@ -102,7 +102,7 @@ class RuleCheck(AreaCheck):
 
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
-        yield from self._zone((*self.loc, event, "zone"), where.kind, where.id)
+        yield from self._zone((*self.loc, event, "zone"), where)
         if rule.buffer is not None:
             try:
                 metres_of(parse_quantity(rule.buffer))

@@ -21,16 +21,20 @@ QuantityText = Annotated[str, AfterValidator(_checked_quantity), Field(examples=
 
 
 class Value(Entry):
-    """What a limit compares with: a quantity, or an attribute of the site, moved by `plus` or scaled by `times`."""
+    """What a limit compares with: a quantity, or an attribute, moved by `plus` or scaled by `times`.
+
+    `site` names an attribute of the site, `zone` one of the smallest zone there that has it.
+    """
 
     quantity: QuantityText | None = None
     site: Name | None = None
+    zone: Name | None = None
     plus: QuantityText | None = None
     times: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Value":
-        if (self.quantity is None) == (self.site is None):
+        if sum(part is not None for part in (self.quantity, self.site, self.zone)) != 1:
             raise Fault("value")
         return self
 
@@ -70,15 +74,16 @@ RepeatedText = Annotated[str, AfterValidator(_checked_repeated), Field(examples=
 
 
 class Operand(Entry):
-    """What a measure is set against: a quantity, an attribute of the site, or another measure of the rule."""
+    """What a measure is set against: a quantity, an attribute of the site or a zone, or another measure of the rule."""
 
     quantity: QuantityText | None = None
     site: Name | None = None
+    zone: Name | None = None
     measure: Name | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Operand":
-        if sum(part is not None for part in (self.quantity, self.site, self.measure)) != 1:
+        if sum(part is not None for part in (self.quantity, self.site, self.zone, self.measure)) != 1:
             raise Fault("operand")
         return self
 

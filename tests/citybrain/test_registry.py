@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from citybrain.attributes import Hours, attributes_at
 from citybrain.errors import CatalogError
 from citybrain.i18n import LANGUAGES
 from citybrain.instants import MINUTE, parse_instant
@@ -23,7 +24,7 @@ kinds:
   gauge:
     name: {zh: 站, en: Gauge}
     metrics: [stage, flow]
-    attributes: {warning_stage: m, reach: word, chainage: km}
+    attributes: {warning_stage: m, reach: word, chainage: km, flood_limit: m, open: hours}
 """
 SITES = """\
 kind: gauge
@@ -166,6 +167,29 @@ def test_reach_and_chainage_together_are_a_place_on_the_river(catalog):
 
 
 @pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        pytest.param("04-14T12:00", "2 m", id="the first entry"),
+        pytest.param("04-14T20:00", None, id="none: before the second"),
+        pytest.param("05-01T12:00", "2 m", id="both: the first counts"),
+        pytest.param("05-01T20:00", "3 m", id="the second"),
+        pytest.param("07-15T23:59", "3 m", id="its last day counts whole"),
+        pytest.param("07-16T00:00", None, id="none: after it"),
+    ],
+)
+def test_a_dated_attribute_has_the_value_of_the_first_entry_that_holds(catalog, at, expected):
+    site = load_registry(catalog(sites=dated_sites())).sites["hs-a"]
+    instant = parse_instant(f"2026-{at}:00+08:00")
+    value = site.attributes["flood_limit"].at(instant)
+    assert (value and str(value)) == expected
+    known = attributes_at(site.attributes, instant)
+    assert known.get("flood_limit") == value
+    assert site.is_dated
+    assert known["warning_stage"] == site.attributes["warning_stage"]
+    assert site.attributes["open"] == Hours(((630, 810), (1320, 120)))
+
+
+@pytest.mark.parametrize(
     ("at", "is_in_force"),
     [("17:59:59", False), ("18:00:00", True), ("21:59:59", True), ("22:00:00", False)],
 )
@@ -193,6 +217,20 @@ def test_the_hash_names_the_content_and_not_how_it_is_laid_out(catalog):
 def edited(text: str, old: str, new: str) -> str:
     assert old in text
     return text.replace(old, new)
+
+
+DATED = """\
+warning_stage: 4.5 m
+      flood_limit:
+        - {months: [4, 5], hours: 08:00-20:00, value: 2 m}
+        - {dates: 04-15..07-15, value: 3 m}
+      open: [10:30-13:30, 22:00-02:00]
+      reach: upper"""
+
+
+def dated_sites(old="", new=""):
+    block = edited(SITES, "attributes: {warning_stage: 4.5 m, reach: upper}", "attributes:\n      " + DATED)
+    return edited(block, old, new)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +275,16 @@ def edited(text: str, old: str, new: str) -> str:
             id="a venue for ever",
         ),
         pytest.param({"venues": edited(VENUES, "kind: venue", "kind: dam")}, ["8:5: R232"], id="a dam for a time"),
+        pytest.param({"sites": dated_sites("3 m", "3 cm")}, ["12:7: R125"], id="unit of a dated attribute"),
+        pytest.param({"sites": dated_sites("3 m", "3m")}, ["12:7: R110"], id="quantity of a dated attribute"),
+        pytest.param({"sites": dated_sites("04-15..", "04-31..")}, ["14:12: R110"], id="date of a dated attribute"),
+        pytest.param({"sites": dated_sites("dates: 04-15..07-15, ", "")}, ["14:11: R110"], id="no date at all"),
+        pytest.param({"sites": dated_sites("13:30", "13:30:00")}, ["15:7: R110"], id="hours of an attribute"),
+        pytest.param(
+            {"sites": dated_sites("reach: upper", "reach: [{months: [4], value: upper}]")},
+            ["16:7: R110"],
+            id="a dated word",
+        ),
         pytest.param(
             {"rivers": edited(RIVERS, "next: lower", "next: sea")}, ["rivers.yaml:3:53: R233"], id="next reach"
         ),
