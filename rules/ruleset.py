@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
@@ -30,6 +30,8 @@ from rules.shape.threshold import ThresholdRule
 from rules.shelf import Shelf, shelf_of
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge
+
+_Part = TypeVar("_Part")
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
@@ -106,6 +108,7 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
+        self._shared: dict[tuple[Any, ...], Any] = {}  # What the plans of like sites have in common.
         self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
     def only(self, rule_id: str) -> "RuleSet":
@@ -156,15 +159,22 @@ class RuleSet:
         return SitePlan(
             site=site,
             judges=judges,
-            by_series=by_series,
-            reach=reach,
+            by_series=self._alike("by_series", by_series),
+            reach=self._alike("reach", reach),
             derived=derived,
-            silences=_silences(judges),
-            flagged=flagged,
+            silences=self._alike("silences", _silences(judges)),
+            flagged=self._alike("flagged", flagged),
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
             late_max=late_max,
+            shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
+            _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
+
+    def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
+        """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
+        known: Mapping[str, _Part] = self._shared.setdefault((part, *found.items()), found)
+        return known
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
         """Return the further scenarios that an event of the rule at the site belongs to."""
