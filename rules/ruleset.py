@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,7 +108,7 @@ class RuleSet:
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
         self._plans: dict[str, SitePlan] = {}
-        self._shared: dict[tuple[Any, ...], Any] = {}  # What the plans of like sites have in common.
+        self._shared: dict[Hashable, Any] = {}  # What the plans of like sites have in common.
         self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
 
     def only(self, rule_id: str) -> "RuleSet":
@@ -136,8 +136,8 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        judges = tuple(
-            judge
+        judges: tuple[Judge, ...] = tuple(
+            self._shared.setdefault(judge, judge)
             for rule_id, checked in self.rules.items()
             if self._concerns(checked.entry.where, site, zones) and (judge := self._bind[rule_id](site)) is not None
         )
