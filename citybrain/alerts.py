@@ -44,6 +44,7 @@ class Ending(StrEnum):
     """Why an alert is cleared."""
 
     RECOVERED = "recovered"  # The clear condition held for `keep_firing_for`.
+    ZONE_ENDED = "zone_ended"  # The temporary zone that armed the rule is over.
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 

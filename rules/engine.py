@@ -171,9 +171,8 @@ class Engine:
         state.inside = self._rules.zones_at(state.position) if state.position is not None else frozenset()
         for key in state.heard:
             self._schedule(state, key)
-        for place, standing in enumerate(state.standings):
-            if standing.wake_at is not None:
-                self._clock.schedule_wake(site.id, place, standing.wake_at)
+        for standing in state.standings:
+            self._publisher.resume(state, standing, self._clock.at or 0)
 
     # Time
 
@@ -185,7 +184,7 @@ class Engine:
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
-                self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
+                self._publisher.wake(state, state.standings[due.place], When(due.at, due.at), events)
         return events
 
     def _hear(self, state: SiteState, key: str, when: When) -> None:

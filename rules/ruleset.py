@@ -22,6 +22,8 @@ from rules.binding.units import series_key
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
+from rules.geofence import GeofenceJudge
+from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
@@ -29,6 +31,7 @@ from rules.shape.places import Where, ZoneNear
 from rules.shape.rule import RuleEntry
 from rules.shape.threshold import ThresholdRule
 from rules.silence import SilenceJudge
+from rules.spans import Spans, spans_of
 from rules.threshold import ThresholdJudge
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
@@ -73,6 +76,7 @@ class SitePlan:
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
@@ -125,12 +129,19 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        judges = tuple(
-            judge
-            for rule_id, checked in self.rules.items()
-            if self._concerns(checked.entry.where, site, zones)
-            and (judge := self._bind[rule_id](self._ground(checked.entry.where, site, zones))) is not None
-        )
+        judges: list[Judge] = []
+        spans: dict[int, Mapping[str, Spans]] = {}
+        for rule_id, checked in self.rules.items():
+            if not self._concerns(checked.entry.where, site, zones):
+                continue
+            ground = self._ground(checked.entry, site, zones)
+            judge = self._bind[rule_id](ground)
+            if judge is None:
+                continue
+            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
+            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
+                spans[len(judges)] = arming
+            judges.append(judge)
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
         for place, judge in enumerate(judges):
@@ -148,7 +159,7 @@ class RuleSet:
         late_max = self.registry.feeds[site.feed].late_max
         return SitePlan(
             site=site,
-            judges=judges,
+            judges=tuple(judges),
             by_series=by_series,
             reach=reach,
             derived=derived,
@@ -157,6 +168,7 @@ class RuleSet:
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
             late_max=late_max,
+            spans=spans,
         )
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
@@ -181,10 +193,13 @@ class RuleSet:
                         reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
-    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
-        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+    def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
         counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
-        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+        active = entry.active if isinstance(entry, ThresholdRule) else None
+        since, until = (active.since, active.until) if active is not None else (None, None)
+        spans = spans_of([self.registry.zones[zone] for zone in found], since, until)
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), spans)
 
     def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
         """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
@@ -251,9 +266,14 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule that no site of the catalog could ever meet."""
+    """Yield a problem for each rule that no site of the catalog could ever meet.
+
+    A rule over temporary zones waits for one.
+    """
     for checked in rules.rules.values():
-        if not rules.sites_of(checked.rule.id):
+        zone = checked.entry.where.zone
+        waits = zone is not None and any(rules.registry.is_temporary(kind) for kind in zone.kind)
+        if not waits and not rules.sites_of(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 

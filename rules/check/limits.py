@@ -7,7 +7,8 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.binding.units import number_in, plain_unit_of, unit_of
-from rules.check.base import Checker, Loc
+from rules.check.active import ActiveCheck
+from rules.check.base import Loc
 from rules.derived import DERIVED
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
 from rules.shape.limits import LevelEntry, LimitEntry
@@ -16,7 +17,7 @@ from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
 
 
-class LimitsCheck(Checker):
+class LimitsCheck(ActiveCheck):
     """Checks the measures, limits and conditions of a rule."""
 
     def _threshold(self, rule: ThresholdRule) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ class RuleCheck(LimitsCheck):
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
+                yield from self._active(rule.active, rule.where.zone)
             case NoDataRule():
                 yield from self._no_data(rule)
             case GeofenceRule():
@@ -79,6 +80,7 @@ class RuleCheck(LimitsCheck):
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
         yield from self._zone((*self.loc, event, "zone"), where)
+        yield from self._active(rule.active, where)
         if rule.buffer is not None:
             try:
                 metres_of(parse_quantity(rule.buffer))
