@@ -23,7 +23,10 @@ from rules.binding.units import series_key
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
+from rules.geofence import GeofenceJudge
+from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.geofence import GeofenceRule
 from rules.shape.limited import LimitedRule
@@ -34,6 +37,7 @@ from rules.shape.threshold import ThresholdRule
 from rules.shelf import Shelf, shelf_of
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge
+from rules.spans import Spans, spans_of
 from rules.threshold import ThresholdJudge
 
 _Part = TypeVar("_Part")
@@ -84,6 +88,7 @@ class SitePlan:
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     reorder_for: int  # How long a reading is held, milliseconds.
+    spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
     shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -171,6 +176,14 @@ class RuleSet:
         """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
         return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
 
+    def waits_for_zone(self, rule_id: str) -> bool:
+        """Tell whether the rule is about temporary zones, of which there may be none today."""
+        entry = self.rules[rule_id].entry
+        kinds = entry.where.zone.kind if entry.where.zone is not None else ()
+        if isinstance(entry, AreaRule | CouplingRule | SequenceRule):
+            kinds = (*kinds, *entry.group_by.zone)
+        return any(self.registry.is_temporary(kind) for kind in kinds)
+
     def waits_for(self, site: Site) -> bool:
         """Tell whether a rule minds the silence of the site."""
         if not self._minds_silence:
@@ -188,13 +201,8 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        senders = self.areas.senders_of(self._ground(Where(), site, zones))
-        judges: tuple[Judge, ...] = tuple(
-            self._shared.setdefault(judge, judge)
-            for checked in self.in_force
-            if self._concerns(checked.entry.where, site, zones)
-            and (judge := self._bind[checked.rule.id](self._ground(checked.entry.where, site, zones))) is not None
-        )
+        senders = self.areas.senders_of(self._standing_ground(site, zones))
+        judges, spans = self._judges_at(site, zones)
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
         for place, judge in enumerate(judges):
@@ -231,9 +239,27 @@ class RuleSet:
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
             late_max=feed.late_max,
             reorder_for=feed.reorder_for,
+            spans=spans,
             shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
             _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
+
+    def _judges_at(self, site: Site, zones: frozenset[str]) -> tuple[tuple[Judge, ...], dict[int, Mapping[str, Spans]]]:
+        """Return the judges of a site in the order of their rule ids, and per place when temporary zones arm them."""
+        judges: list[Judge] = []
+        spans: dict[int, Mapping[str, Spans]] = {}
+        for checked in self.in_force:
+            if not self._concerns(checked.entry.where, site, zones):
+                continue
+            ground = self._ground(checked.entry, site, zones)
+            judge = self._bind[checked.rule.id](ground)
+            if judge is None:
+                continue
+            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
+            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
+                spans[len(judges)] = arming
+            judges.append(self._shared.setdefault(judge, judge))
+        return tuple(judges), spans
 
     def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
         """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
@@ -264,10 +290,18 @@ class RuleSet:
     def _is_concerned(self, where: Where, site: Site) -> bool:
         return self._concerns(where, site, self.zones_at(site.position))
 
-    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
-        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+    def _standing_ground(self, site: Site, zones: frozenset[str]) -> Ground:
+        """Return the site and the zones around it, for rules that are not its own alone."""
+        counting = sorted(zones, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting))
+
+    def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
         counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
-        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+        active = entry.active if isinstance(entry, ThresholdRule) else None
+        since, until = (active.since, active.until) if active is not None else (None, None)
+        spans = spans_of([self.registry.zones[zone] for zone in found], since, until)
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), spans)
 
     def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
         """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
@@ -338,9 +372,12 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule in force that no site of the catalog could ever meet."""
+    """Yield a problem for each rule in force that no site of the catalog could ever meet.
+
+    A rule over temporary zones waits for one.
+    """
     for checked in rules.in_force:
-        if not rules.armed_at(checked.rule.id):
+        if not rules.waits_for_zone(checked.rule.id) and not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 

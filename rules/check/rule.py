@@ -14,6 +14,7 @@ from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
+from rules.shape.places import ZoneWhere
 from rules.shape.rule import RuleTest
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
@@ -31,8 +32,10 @@ class RuleCheck(AreaCheck):
             case ThresholdRule():
                 yield from self._threshold(rule)
                 yield from self._no_quorums(rule)
+                yield from self._active(rule.active, rule.where.zone)
             case AreaRule():
                 yield from self._area(rule)
+                yield from self._active(rule.active, ZoneWhere(kind=rule.group_by.zone) if rule.group_by.zone else None)
             case CouplingRule():
                 yield from self._coupling(rule)
             case SequenceRule():
@@ -103,6 +106,7 @@ class RuleCheck(AreaCheck):
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
         yield from self._zone((*self.loc, event, "zone"), where)
+        yield from self._active(rule.active, where)
         if rule.buffer is not None:
             try:
                 metres_of(parse_quantity(rule.buffer))
