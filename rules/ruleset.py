@@ -33,6 +33,8 @@ from rules.threshold import ThresholdJudge
 
 _Part = TypeVar("_Part")
 
+PLACES_MAX = 1024  # Kinds of readings, by the series that they touch; a device sends a handful.
+
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
 # What stands in a rule for people to read, and does not decide anything.
@@ -91,6 +93,8 @@ class SitePlan:
         """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
         places = self._places.get(series)
         if places is None:
+            if len(self._places) >= PLACES_MAX:
+                self._places.clear()  # A sender that shuffles its metrics must not fill the memory.
             found = {place for key in series for place in self.by_series.get(key, ())}
             places = self._places[series] = tuple(sorted(found))
         return places
