@@ -42,6 +42,8 @@ from rules.threshold import ThresholdJudge
 
 _Part = TypeVar("_Part")
 
+PLACES_MAX = 1024  # Kinds of readings, by the series that they touch; a device sends a handful.
+
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
 # What stands in a rule for people to read, and does not decide anything.
@@ -116,6 +118,8 @@ def _kept(
 ) -> tuple[int, ...]:
     places = kept.get(series)
     if places is None:
+        if len(kept) >= PLACES_MAX:
+            kept.clear()  # A sender that shuffles its metrics must not fill the memory.
         places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
     return places
 
