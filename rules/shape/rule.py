@@ -10,6 +10,7 @@ from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
+from citybrain.places import PlaceWord
 from citybrain.sites import SiteId
 from rules.shape.places import Where
 
@@ -79,6 +80,7 @@ class RuleEntry(Entry):
     status: RuleStatus = RuleStatus.ACTIVE
     where: Where
     also_in: tuple[AlsoIn, ...] = ()
+    affects: PlaceWord | None = None
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
