@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Protocol
 from citybrain.alerts import EVIDENCE_SITES_MAX, Evidence, Sample
 from citybrain.calendar import Calendar
 from citybrain.geometry import distance_m
-from citybrain.instants import MINUTE
 from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
 from rules.areas.across import Aggregate, Counted, Said
@@ -26,7 +25,6 @@ from rules.rule import Finding, Rule, SiteView
 from rules.threshold import Limit, Memory, Rung, Tighten, is_met, strictly_good
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
-WIND_AGE_MAX = 30 * MINUTE  # An older wind is not known [E].
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +213,7 @@ class AreaJudge:
         ]
         for place, one in enumerate(self.measures):
             if one.sector is not None:
-                is_inside = self._inside(one.sector, group, instant)
+                is_inside = _side_of(one.sector, group)
                 found = {site: each for site, each in said[place].items() if is_inside(one.members[site].position)}
                 records = [record for record in view.records[place].values() if is_inside(record.position)]
                 group[place] = _of_group(one, found, records, instant)
@@ -236,13 +234,6 @@ class AreaJudge:
                 found = found._replace(newest_at=instant)  # What was said last still holds.
             said[site] = Said(set_against(one.spec, found, ()), is_known, member.weight)
         return said
-
-    def _inside(self, sector: Sector, group: Sequence[Measured], instant: int) -> Callable[[tuple[float, float]], bool]:
-        """Return the test whether a position lies to the sector's side of the wind."""
-        direction, speed = group[sector.direction], group[sector.speed]
-        is_old = instant - min(direction.newest_at, speed.newest_at) > WIND_AGE_MAX
-        wind = None if is_old else steady_wind(direction.value, speed.value)
-        return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
 
     def _of_site(
         self, site: str, said: Sequence[Mapping[str, Said]], group: Sequence[Measured], *, is_last: bool
@@ -461,6 +452,12 @@ class AreaJudge:
             if one.alerts is not None
         ]
         return min((wait for wait in (*streaks, *drops) if wait is not None and wait > 0), default=None)
+
+
+def _side_of(sector: Sector, group: Sequence[Measured]) -> Callable[[tuple[float, float]], bool]:
+    """Return the test whether a position lies to the sector's side of the wind; without a wind all do."""
+    wind = steady_wind(group[sector.direction].value, group[sector.speed].value)
+    return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
 
 
 def _of_group(one: AreaMeasure, said: Mapping[str, Said], records: Iterable[AlertRecord], instant: int) -> Measured:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
@@ -33,6 +34,7 @@ from rules.spans import Spans, spans_of
 from rules.threshold import Limit, Tighten
 
 WIND_STATION = "weather-station"
+WIND_AGE_MAX = 30 * MINUTE  # An older wind is not known [E].
 _WIND = ("wind_direction", "wind_speed")
 
 
@@ -202,16 +204,18 @@ class AreaBinder(LimitsBinder):
         return AreaMeasure(
             spec=self._group_spec(entry, sites, here),
             words=words_of(entry, self._registry),
-            members={site.id: self._member(entry, site) for site in sites},
+            members={site.id: self._member(place, entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
             counted=counted,
             alerts=_alert_count(entry),
             sector=self._sector(entry, group),
         )
 
-    def _member(self, entry: AreaMeasureEntry, site: Site) -> Member:
+    def _member(self, place: int, entry: AreaMeasureEntry, site: Site) -> Member:
         weight = site.attributes.get(entry.weight) if entry.weight is not None else None
         silent_for = None if entry.silence else self._registry.silent_for(site, inputs_of(entry)[0])
+        if place >= len(self._area.area_measures()):
+            silent_for = WIND_AGE_MAX  # The wind, which no author has written down.
         return Member(site.position, silent_for, weight.number if isinstance(weight, Quantity) else 1.0)
 
     def _group_spec(self, entry: AreaMeasureEntry, sites: tuple[Site, ...], here: GroupHere) -> Measure:
