@@ -158,14 +158,6 @@ class RuleSet:
         named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
         return {rule_id}.union(*(self._needed(name) for name in named))
 
-    def warnings(self) -> list[Problem]:
-        """Return what an author should hear of although it is no fault: rules that are deprecated."""
-        return [
-            Problem(checked.path, checked.line, checked.column, "R250", {"key": checked.rule.id})
-            for checked in self.in_force
-            if checked.entry.status is RuleStatus.DEPRECATED
-        ]
-
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
         return self._index.containing(position)

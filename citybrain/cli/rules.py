@@ -14,6 +14,7 @@ from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
 from citybrain.problems import Problem
+from rules import lint
 from rules.ruleset import RuleSet, read_rules
 from rules.shape.rule import RuleStatus
 from rules.trial import TrialResult, run_trials
@@ -34,7 +35,7 @@ def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang =
         found, faults = read_rules(path, catalog_folders(catalog).registry)
         problems += faults
         if found is not None:
-            warnings += found.warnings()
+            warnings += lint.warnings(found)
             statuses.update(checked.entry.status for checked in found.rules.values())
     _print_problems([*problems, *warnings], language, as_json=as_json)
     if problems:

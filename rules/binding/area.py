@@ -69,6 +69,15 @@ class AreaBinder(LimitsBinder):
                 for site in one.members:
                     self._heard.setdefault(site, set()).add(place)
 
+    @property
+    def rule_id(self) -> str:
+        """Return the id of the rule."""
+        return self._rule.id
+
+    def name_at(self, place: int) -> str:
+        """Return what the author calls a measure."""
+        return self._names[place]
+
     def spans_of(self, group: Group) -> Spans | None:
         """Return when the group's temporary zone arms the rule; None: always."""
         active = self._area.active

@@ -28,6 +28,10 @@ class BoundAreas:
     plan: AreaPlan
     binders: tuple[AreaBinder, ...]
 
+    def binder(self, rule_id: str) -> AreaBinder:
+        """Return how an area rule is bound to its groups."""
+        return next(binder for binder in self.binders if binder.rule_id == rule_id)
+
     @property
     def minds_silence(self) -> bool:
         """Tell whether any rule is about the silence of sites."""
