@@ -201,7 +201,8 @@ class Publisher:
         return event
 
     def _zones(self, zones: Sequence[str], spans: Spans | None, at: int) -> tuple[str, ...]:
-        """Return the zones that an event names: those in force, and those that arm the rule."""
+        """Return the zones that an event names: those of the holder that are in force, and those that arm the rule."""
         armed = spans.armed_at(at) if spans is not None else ()
-        here = {zone for zone in zones if self._registry.zones[zone].is_in_force(at)}
-        return tuple(sorted({*here, *armed}))
+        known = self._registry.zones
+        here = [zone for zone in zones if zone not in known or known[zone].is_in_force(at)]
+        return tuple(dict.fromkeys((*here, *armed)))

@@ -34,7 +34,8 @@ def town(city):
         written = {
             name: parse_attribute(value, "m") if isinstance(value, str) else value for name, value in attributes.items()
         }
-        site = replace(site, attributes={**site.attributes, **written}, is_dated=is_dated)
+        kept = {name: value for name, value in {**site.attributes, **written}.items() if value is not None}
+        site = replace(site, attributes=kept, is_dated=is_dated)
         kinds = {
             **city.zone_kinds,
             **{
@@ -167,6 +168,24 @@ def test_a_snapshot_at_any_sample_changes_nothing(town, drive):
                 driven.restart()
                 assert driven.engine.snapshot() == before
         assert driven.events == whole.events
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"guarantee_stage": "6 m", "warning_stage": TWO_SEASONS}, id="the same levels, one by season now"),
+        pytest.param({"warning_stage": "3 m", "guarantee_stage": None}, id="a level less"),
+    ],
+)
+def test_after_a_restart_a_site_may_have_other_attributes(town, rules_of, rule, Rig, attributes):
+    ladder = {**BLUE, "yellow": {"site": "guarantee_stage"}}
+    driven = Rig(rules_of(rule(at_least=ladder, for_="10min"), registry=town()))
+    driven.series("1 5 5 5")
+    assert driven.seen == ["15 blue firing"]
+    changed = town(**attributes)
+    driven.restart(rules_of(rule(at_least=ladder, for_="10min"), registry=changed))
+    driven.series("5 5 5 1", start=20)
+    assert driven.seen == ["15 blue firing", "35 blue cleared"]
 
 
 SMALL = zone("zn-small", radius_m=500, pool_limit="4 m")
