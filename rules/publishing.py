@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from citybrain.alerts import AlertEvent, Ending, State, Subject
@@ -14,6 +15,7 @@ from rules.rule import Heard, Judge, SiteView, level_of
 from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
+NO_SPANS: Mapping[str, Spans] = MappingProxyType({})  # One for all: there are as many standings as sites and rules.
 
 
 @dataclass(slots=True)
@@ -26,7 +28,8 @@ class Standing:
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
     wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
-    spans: Mapping[str, Spans] = field(default_factory=dict)  # When temporary zones arm it, by zone or `THE_SITE`.
+    # When temporary zones arm it, by zone or `THE_SITE`.
+    spans: Mapping[str, Spans] = field(default_factory=lambda: NO_SPANS)
 
     def is_over(self, key: str, at: int) -> bool:
         """Tell whether a zone that should arm it does not at a time of the log."""

@@ -9,7 +9,7 @@ from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import subject_of
 from rules.lifecycle import Alert
-from rules.publishing import THE_SITE, Standing
+from rules.publishing import NO_SPANS, THE_SITE, Standing
 from rules.rule import Heard
 from rules.ruleset import SitePlan
 from rules.series import Series
@@ -79,7 +79,7 @@ class SiteState:
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
     """Return the state of a site that has not been heard yet."""
     standings = [
-        Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, {}))
+        Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, NO_SPANS))
         for place, judge in enumerate(plan.judges)
     ]
     return SiteState(plan, clock, standings=standings)

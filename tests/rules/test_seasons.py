@@ -82,6 +82,13 @@ def test_a_limit_goes_by_season(town, drive, stages, start, expected):
     assert driven.seen == expected
 
 
+def test_a_higher_level_is_seen_even_where_its_attribute_is_the_lower_one(town, drive):
+    ladder = {"blue": {"site": "guarantee_stage"}, "yellow": {"site": "warning_stage"}}
+    driven = drive(town(warning_stage="4 m", guarantee_stage="6 m"), at_least=ladder)
+    driven.series("5")
+    assert driven.seen == ["0 yellow firing"]
+
+
 def test_a_limit_that_falls_is_seen_at_its_first_sample(town, drive):
     limit = dated({"hours": "08:00-09:00", "value": "5 m"}, {"hours": "09:00-10:00", "value": "4 m"})
     driven = drive(town(warning_stage=limit), at_least=BLUE)
@@ -168,6 +175,13 @@ def test_a_snapshot_at_any_sample_changes_nothing(town, drive):
                 driven.restart()
                 assert driven.engine.snapshot() == before
         assert driven.events == whole.events
+
+
+def test_what_was_repeated_often_enough_holds_nothing_out_of_season(town, drive):
+    limit = dated({"hours": "08:00-10:00", "value": "4 m"})
+    driven = drive(town(warning_stage=limit), at_least=BLUE, repeated="2 of 2 hours")
+    driven.series("5*26")
+    assert driven.seen == ["60 blue firing", "120 blue cleared"]
 
 
 @pytest.mark.parametrize(
