@@ -44,6 +44,7 @@ class Ending(StrEnum):
     """Why an alert is cleared."""
 
     RECOVERED = "recovered"  # The clear condition held for `keep_firing_for`.
+    RESET = "reset"  # A person reset it: its rule is latched.
     ZONE_ENDED = "zone_ended"  # The temporary zone that armed the rule is over.
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
@@ -105,9 +106,12 @@ class Evidence:
     window: Duration | None = None
     take: str | None = None  # sum, mean, min, max, change or slope over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
+    sites: tuple[str, ...] = ()  # Of an alert about an area: the sites that decided, at most `EVIDENCE_SITES_MAX`.
+    alerts: tuple[str, ...] = ()  # Of an alert about alerts: their identifiers, at most `EVIDENCE_SITES_MAX`.
 
 
 EVIDENCE_READINGS_MAX = 12
+EVIDENCE_SITES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,9 @@ class AlertEvent:
     instruction: Words
     tiers: tuple[Tier, ...]
     ending: Ending | None = None  # Only in the event that clears.
+    flapping: bool = False  # It comes and goes again and again.
+    trial: bool = False  # Its rule is on trial: it stands in the journal, is for no tier and on no alert topic.
+    latched: bool = False  # It ends by a reset alone; `recovering` says that a reset would clear it now.
 
     @property
     def key(self) -> tuple[str, int, str, str]:

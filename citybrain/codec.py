@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from citybrain.alerts import EVENTS, AlertEvent
-from citybrain.model import Control, ControlKind, Reading, Reason, Rejection
+from citybrain.model import Control, ControlKind, Reading, Reason, Rejection, Reset
 
 RECORD_BYTES_MAX = 1_000_000  # The broker's own default for one record.
 FRAME_READINGS_MAX = 2_000  # A week of a gauge that speaks every five minutes.
@@ -14,6 +14,7 @@ FOUND_MAX = 60  # Characters of a value that a complaint quotes.
 CONTROL_HEADER = "control"
 
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
+_RESET: TypeAdapter[Reset] = TypeAdapter(Reset)
 _FRAME: TypeAdapter[tuple[Reading, ...]] = TypeAdapter(tuple[Reading, ...])
 
 Headers = Mapping[str, bytes]
@@ -23,7 +24,7 @@ Decoded = Sequence[Reading] | Control | Rejection
 def decode(value: bytes | None, headers: Headers) -> Decoded:
     """Return the readings of a feed record (one, or a frame of one site), its control message, or why it has none."""
     if (control := headers.get(CONTROL_HEADER)) is not None:
-        return _control(control)
+        return _control(control, value)
     if value is None:
         return Rejection(Reason.SCHEMA, "the record has no value")
     if len(value) > RECORD_BYTES_MAX:
@@ -39,6 +40,11 @@ def encode_reading(reading: Reading) -> bytes:
     return _READING.dump_json(reading, exclude_none=True)
 
 
+def encode_reset(reset: Reset) -> bytes:
+    """Return the JSON of the control record `reset`."""
+    return _RESET.dump_json(reset)
+
+
 def encode_event(event: AlertEvent) -> bytes:
     """Return the JSON of an alert event; the same event, the same bytes."""
     return EVENTS.dump_json(event, by_alias=True)
@@ -50,7 +56,7 @@ def decode_event(value: bytes) -> AlertEvent:
 
 
 def _is_frame(value: bytes) -> bool:
-    return value.lstrip()[:1] == b"["
+    return value[:1] != b"{" and value.lstrip()[:1] == b"["
 
 
 def _checked_frame(frame: tuple[Reading, ...]) -> Decoded:
@@ -62,12 +68,18 @@ def _checked_frame(frame: tuple[Reading, ...]) -> Decoded:
     return frame
 
 
-def _control(kind: bytes) -> Control | Rejection:
+def _control(kind: bytes, value: bytes | None) -> Control | Rejection:
     try:
-        return Control(ControlKind(kind.decode()))
+        found = ControlKind(kind.decode())
     except (ValueError, UnicodeDecodeError):
         known = ", ".join(kind.value for kind in ControlKind)
         return Rejection(Reason.SCHEMA, f"the control record says {kind!r}, expected one of {known}")
+    if found is ControlKind.CLOCK:
+        return Control(found)
+    try:
+        return Control(found, _RESET.validate_json(value or b""))
+    except ValidationError as error:
+        return Rejection(Reason.SCHEMA, _complaint(error))
 
 
 def _complaint(error: ValidationError) -> str:

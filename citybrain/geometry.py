@@ -45,6 +45,12 @@ def widened(area: Area, *, by_m: float) -> Area:
     return shapely.transform(in_metres.buffer(by_m), lambda points: points / scale)
 
 
+def inner_point(area: Area) -> tuple[float, float]:
+    """Return a position that surely lies inside the area, to 1e-6 degree."""
+    point = area.representative_point()
+    return round(point.x, 6), round(point.y, 6)
+
+
 def polygon(points: Sequence[tuple[float, float]]) -> Area:
     """Return the area inside a ring of points. Raises ValueError if the ring crosses itself or is too short."""
     if len(points) < 3:

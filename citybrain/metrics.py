@@ -88,5 +88,6 @@ class FeedFile(Entry):
     feed: Feed
     words: Words = Field(alias="name")
     late_max: Duration
+    reorder_for: Duration = 0
     metrics: dict[Name, Metric]
     kinds: dict[KindName, Kind]

@@ -150,6 +150,7 @@ class Rejection:
     text: str  # For a person: what was found and what was expected; at most REJECTION_TEXT_MAX characters.
     site: str | None = None
     metrics: tuple[str, ...] = ()  # Empty: the whole record.
+    reading: Reading | None = None  # Where it was held, and it is not the record at hand that is rejected.
 
     def __post_init__(self) -> None:
         if len(self.text) > REJECTION_TEXT_MAX:
@@ -161,10 +162,22 @@ class ControlKind(StrEnum):
     """What a control record of a feed topic says."""
 
     CLOCK = "clock"  # Nothing but the time of the record itself.
+    RESET = "reset"  # A person lets a latched alert go.
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Which latched alert is to be let go: that of a rule on a subject, by the key of the subject."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    rule: Annotated[str, Field(min_length=1, max_length=64)]
+    subject: Annotated[str, Field(min_length=1, max_length=160)]  # A site, or `site@zone`.
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A record that carries no reading but moves the engine: today only the time."""
+    """A record that carries no reading but moves the engine: the time, and what a person orders."""
 
     kind: ControlKind
+    reset: Reset | None = None  # For the kind `reset`, and only there.

@@ -22,6 +22,8 @@ from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile, ZoneKind, Zon
 
 SHIPPED = Path(__file__).parent / "catalog"
 COUNTY = "county"
+CITY = "331100"  # Lishui's own adcode of GB/T 2260.
+CITY_WORDS = Words("丽水市", "Lishui")
 ZONE_KINDS = "zone-kinds.yaml"
 RIVERS = "rivers.yaml"
 HOLIDAYS = "holidays.yaml"
@@ -34,6 +36,7 @@ class FeedInfo:
 
     words: Words
     late_max: int  # Milliseconds.
+    reorder_for: int = 0  # How long readings are held to be put in order, milliseconds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Registry:
 
     def county_name(self, adcode: str) -> Words:
         """Return the name of a county; its adcode where no outline names it."""
+        if adcode == CITY:
+            return CITY_WORDS
         zone = self.zones.get(adcode)
         return zone.words if zone is not None else Words(adcode, adcode)
 
@@ -159,7 +164,7 @@ class _Reader:
             return
         if file.feed in self.feeds:
             self.problems.append(document.problem(("feed",), "R121", key=file.feed.value))
-        self.feeds[file.feed] = FeedInfo(file.words, file.late_max)
+        self.feeds[file.feed] = FeedInfo(file.words, file.late_max, file.reorder_for)
         for name, metric in file.metrics.items():
             if name in self.metrics:
                 self.problems.append(document.problem(("metrics", name), "R121", key=name))

@@ -48,6 +48,11 @@ UNITS: dict[str, str] = {
     "class": "类",
     "mm/h": "毫米/小时",
     "h": "小时",
+    "sites": "个站点",
+    "alerts": "条报警",
+    "hazards": "种灾害",
+    "periods": "个周期",
+    "level": "",
 }
 
 # Other ways to write a unit, each mapped to the one spelling that is kept.

@@ -92,3 +92,12 @@ def _calendar(entry: ActiveEntry, site: Site, holidays: Holidays) -> Calendar | 
     if not (entry.names_days or hours or entry.holidays):
         return None
     return entry.calendar(hours, holidays, entry.holidays)
+
+
+def armed_as_group(entry: ActiveEntry | None, holidays: Holidays, spans: Spans | None) -> Calendar | Armed | None:
+    """Return when a rule is armed at a group of sites; None: always. Hours of a site are none of a group."""
+    calendar = None
+    if entry is not None and (entry.names_days or entry.hours is not None or entry.holidays is not None):
+        hours = (parse_hours(entry.hours.text),) if entry.hours is not None and entry.hours.text is not None else ()
+        calendar = entry.calendar(hours, holidays, entry.holidays)
+    return calendar if spans is None else Armed(calendar, spans)

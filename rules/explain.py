@@ -57,11 +57,13 @@ def compose(
     observed_at: int,
     sent: int,
     registry: Registry,
+    ending: Ending = Ending.RECOVERED,
 ) -> AlertEvent:
-    """Return the event that says where the alert now stands."""
+    """Return the event that says where the alert now stands; `ending` is why, if it is cleared."""
     assert alert.onset is not None, "only an alert that was raised is published"
     assert alert.state is not None, "only an alert that was raised is published"
     level, is_cleared = level_of(alert.rank), alert.state is State.CLEARED
+    key = _headline_key(alert, ending, latched=rule.latched)
     return AlertEvent(
         identifier=alert.identifier,
         sequence=alert.sequence,
@@ -83,11 +85,14 @@ def compose(
         observed_at=observed_at,
         sent=sent,
         evidence=evidence,
-        headline=_both(lambda language: _headline(language, rule, subject, county, alert, evidence, registry)),
+        headline=_both(lambda language: _headline(language, key, rule, subject, county, alert, evidence, registry)),
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
-        tiers=tiers_of(level),
-        ending=Ending.RECOVERED if is_cleared else None,
+        tiers=() if rule.is_trial else tiers_of(level),
+        ending=ending if is_cleared else None,
+        flapping=alert.flapping.is_on,
+        latched=rule.latched,
+        trial=rule.is_trial,
     )
 
 
@@ -121,10 +126,25 @@ def _both(text: Any) -> Words:
     return Words(zh, en)
 
 
+def _headline_key(alert: Alert, ending: Ending, *, latched: bool) -> str:
+    """Return the name of the text that says how an alert stands."""
+    if alert.state is State.CLEARED:
+        return "reset" if ending is Ending.RESET else "cleared"
+    if alert.no_data:
+        return "no_data"
+    return "over" if latched and alert.state is State.RECOVERING else "raised"
+
+
 def _headline(
-    language: Language, rule: Rule, subject: Subject, county: str, alert: Alert, evidence: Evidence, registry: Registry
+    language: Language,
+    key: str,
+    rule: Rule,
+    subject: Subject,
+    county: str,
+    alert: Alert,
+    evidence: Evidence,
+    registry: Registry,
 ) -> str:
-    key = "cleared" if alert.state is State.CLEARED else "no_data" if alert.no_data else "raised"
     level = level_of(alert.rank)
     return say(
         language,

@@ -9,7 +9,7 @@ from citybrain.alerts import Evidence
 from citybrain.model import Words
 from rules.holding import Holding, Streak
 from rules.lifecycle import Timing, Verdict
-from rules.rule import Finding, Rule, SiteView
+from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.spans import Spans
 
 ALL_ZONES = ""
@@ -61,7 +61,8 @@ class GeofenceJudge:
     rungs: tuple[tuple[int, Holding], ...]  # (rank, how long and how often), lowest first.
     silent_for: int  # A position older than this is unknown, milliseconds.
     around: Callable[[tuple[float, float]], frozenset[str]] | None = None  # With a buffer: the widened zones.
-    spans: Mapping[str, Spans] = field(default_factory=dict)  # When temporary zones count; `ALL_ZONES` for `outside`.
+    # When temporary zones count; `ALL_ZONES` for `outside`.
+    spans: Mapping[str, Spans] = field(default_factory=dict, compare=False)
     is_about_silence: ClassVar[bool] = False
     has_wakes: ClassVar[bool] = False
 
@@ -83,6 +84,10 @@ class GeofenceJudge:
     def is_quiet(self, memory: Tracks, view: SiteView, instant: int) -> bool:
         """Tell that it is not: every position is remembered."""
         return False
+
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell whether a series that it reads has been silent for too long to be known."""
+        return is_any_silent(self, view)
 
     def judge(self, memory: Tracks, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the newest position against every zone it is in or was in."""

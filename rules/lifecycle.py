@@ -3,12 +3,16 @@
 Ranks stand for levels: 0 none, 1 blue to 4 red. Raising and escalating happen at once, to the highest rank that
 holds. Going down takes time: for every rank a timer runs while the measure is on the good side of it, all of them in
 parallel, so that one step may pass several ranks; a last timer runs while the clear condition holds.
+
+A latched alert only goes up. When another would be cleared it is `recovering`, and stays so until a person resets it;
+a reset before that is without effect, as the condition still holds. Source: ISA-18.2-2016, latching alarms.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from citybrain.alerts import State
+from rules.flapping import CALM, Flapping
 
 Timers = tuple[int | None, int | None, int | None, int | None]
 _STOPPED: Timers = (None, None, None, None)
@@ -25,6 +29,7 @@ class Timing:
     keep: int  # `keep_firing_for`, milliseconds.
     min_life: int  # Milliseconds.
     lowest: int = 1
+    latched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Alert:
     no_data: bool = False
     leaving: Timers = _STOPPED  # Since when the measure is on the good side, per rank.
     clearing: int | None = None  # Since when the clear condition holds.
+    flapping: Flapping = CALM
 
     @property
     def is_open(self) -> bool:
@@ -67,6 +73,12 @@ class Step(StrEnum):
     ESCALATED = "escalated"
     STEPPED_DOWN = "stepped_down"
     CLEARED = "cleared"
+    OVER = "over"  # Latched: the condition is gone, a reset would clear it.
+    BACK = "back"  # Latched: the condition is there again.
+    SETTLED = "settled"  # It flaps no more.
+
+
+_COMES_OR_GOES = (Step.RAISED, Step.CLEARED, Step.OVER, Step.BACK)
 
 
 def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
@@ -74,11 +86,33 @@ def advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step
 
     `identifier` and `sequence` are the caller's: they depend on the subject, not on time.
     """
+    after, step = _advance(alert, verdict, timing)
+    if step in _COMES_OR_GOES:
+        return replace(after, flapping=alert.flapping.changed(verdict.instant)), step
+    if after.is_open and alert.flapping.is_on:
+        after = replace(after, flapping=alert.flapping.settled(verdict.instant))
+        step = step if step is not None or after.flapping.is_on else Step.SETTLED
+    return after, step
+
+
+def _advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
     if not alert.is_open:
         return _before_firing(alert, verdict)
     if verdict.rank > alert.rank:
         return replace(alert, state=State.FIRING, rank=verdict.rank, leaving=_STOPPED, clearing=None), Step.ESCALATED
     return _while_firing(alert, verdict, timing)
+
+
+def cut_off(alert: Alert) -> Alert:
+    """Return where an alert stands whose ground is gone, such as a temporary zone that is over."""
+    return Alert(State.CLEARED, alert.rank, alert.identifier, onset=alert.onset, flapping=alert.flapping)
+
+
+def reset(alert: Alert, timing: Timing) -> Alert | None:
+    """Return where a latched alert stands after its reset; None where the reset is without effect."""
+    if not timing.latched or alert.state is not State.RECOVERING:
+        return None
+    return Alert(State.CLEARED, alert.rank, onset=alert.onset, flapping=alert.flapping)
 
 
 def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
@@ -91,20 +125,36 @@ def _before_firing(alert: Alert, verdict: Verdict) -> tuple[Alert, Step | None]:
 
 
 def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Step | None]:
-    leaving = _leaving(alert, verdict)
     # What the limits still raise is not clear, whatever an overlapping clear condition says.
     clearing = _timer(alert.clearing, verdict.is_clear if verdict.rank == 0 else False, verdict)
     assert alert.fired_at is not None, "an open alert was raised at some instant"
     is_old_enough = verdict.instant - alert.fired_at >= timing.min_life
-    if clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough:
+    is_over = clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough
+    if timing.latched:
+        return _while_latched(replace(alert, clearing=clearing), verdict, is_over=is_over)
+    if is_over:
         return Alert(State.CLEARED, alert.rank, onset=alert.onset), Step.CLEARED
+    leaving = _leaving(alert, verdict)
     rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict.instant))
     state = State.FIRING if clearing is None else State.RECOVERING
+    if (state, rank, leaving, clearing) == (alert.state, alert.rank, alert.leaving, alert.clearing):
+        return alert, None
     after = replace(alert, state=state, rank=rank, leaving=leaving, clearing=clearing)
     return after, (Step.STEPPED_DOWN if rank < alert.rank else None)
 
 
+def _while_latched(alert: Alert, verdict: Verdict, *, is_over: bool) -> tuple[Alert, Step | None]:
+    # What was over stays so until the condition is known to hold: missing data say nothing either way.
+    is_still_over = alert.state is State.RECOVERING and verdict.rank == 0 and verdict.is_clear is not False
+    state = State.RECOVERING if is_over or is_still_over else State.FIRING
+    if state is alert.state:
+        return alert, None
+    return replace(alert, state=state), (Step.OVER if state is State.RECOVERING else Step.BACK)
+
+
 def _leaving(alert: Alert, verdict: Verdict) -> Timers:
+    if True not in verdict.good_side:
+        return _STOPPED
     first, second, third, fourth = (
         _timer(since, is_good, verdict) for since, is_good in zip(alert.leaving, verdict.good_side, strict=True)
     )

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from citybrain.alerts import AlertEvent, Ending, State, Subject
+from citybrain.alerts import AlertEvent, Ending, Subject
 from citybrain.model import Scenario, Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import compose, ended, identity
-from rules.lifecycle import Alert, advance
-from rules.rule import Heard, Judge, SiteView, level_of
+from rules.lifecycle import Alert, advance, cut_off, reset
+from rules.rule import Judge, SiteView, level_of
 from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
@@ -58,11 +58,6 @@ class Holder(SiteView, Protocol):
         ...
 
     @property
-    def heard(self) -> dict[str, Heard]:
-        """Return when each of its series was heard last."""
-        ...
-
-    @property
     def county(self) -> str:
         """Return the adcode of the county it lies in."""
         ...
@@ -104,7 +99,7 @@ class Publisher:
             before = before or Alert()
             after, step = advance(before, finding.verdict, judge.timing)
             if after.is_open and (before.no_data or not before.is_open):
-                after = replace(after, no_data=self.is_silent(holder, judge))
+                after = replace(after, no_data=judge.is_blind(holder))
             if step is not None or after.no_data != before.no_data:
                 events.append(self._publish(holder, standing, when, key, after))
             else:
@@ -112,13 +107,19 @@ class Publisher:
         if judge.has_wakes or standing.spans:
             self._wake_later(holder, standing, when, [finding.verdict.wake_in for finding in findings])
 
+    def reset(self, holder: Holder, standing: Standing, when: When, key: str, events: list[AlertEvent]) -> None:
+        """Clear a latched alert whose condition is gone, by order of a person; else nothing comes of it."""
+        alert = standing.alerts.get(key)
+        after = reset(alert, standing.judge.timing) if alert is not None else None
+        if after is not None:
+            events.append(self._publish(holder, standing, when, key, after, ending=Ending.RESET))
+
     def wake(self, holder: Holder, standing: Standing, when: When, events: list[AlertEvent]) -> None:
         """End the alerts whose zone is over, and judge again what may change although nothing comes."""
         for key, last in sorted(standing.events.items()):
             if standing.is_over(key, when.at):
-                alert = standing.alerts[key]
                 event = ended(last, catalog=self._catalog, at=when.at, ending=Ending.ZONE_ENDED)
-                standing.alerts[key] = Alert(State.CLEARED, alert.rank, alert.identifier, event.sequence, alert.onset)
+                standing.alerts[key] = replace(cut_off(standing.alerts[key]), sequence=event.sequence)
                 del standing.events[key]
                 events.append(event)
         if standing.judge.has_wakes:
@@ -138,13 +139,6 @@ class Publisher:
         for key, alert in list(standing.alerts.items()):
             if alert.is_open and not alert.no_data:
                 events.append(self._publish(holder, standing, when, key, replace(alert, no_data=True)))
-
-    def is_silent(self, holder: Holder, judge: Judge) -> bool:
-        """Tell whether any series that the judge reads has been silent for too long to be known."""
-        heard = holder.heard
-        return any(
-            key in heard and self._clock.living - heard[key].at >= span for key, span in judge.silent_after.items()
-        )
 
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""
@@ -172,7 +166,16 @@ class Publisher:
         lives = [(alert.fired_at or 0) + min_life - when.instant for alert in alerts if alert.clearing is not None]
         return [*timers, *lives]
 
-    def _publish(self, holder: Holder, standing: Standing, when: When, key: str, after: Alert) -> AlertEvent:
+    def _publish(
+        self,
+        holder: Holder,
+        standing: Standing,
+        when: When,
+        key: str,
+        after: Alert,
+        *,
+        ending: Ending = Ending.RECOVERED,
+    ) -> AlertEvent:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
@@ -195,6 +198,7 @@ class Publisher:
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,
+            ending=ending,
         )
         standing.alerts[key] = after
         if after.is_open:

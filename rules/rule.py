@@ -25,15 +25,21 @@ class Rule:
     action: Words
     respond_within: Duration
     fingerprint: str
+    latched: bool = False  # Its alerts end by the control record `reset` alone.
+    is_trial: bool = False  # Its alerts are recorded and told to nobody.
 
 
 @dataclass(slots=True)
 class Heard:
-    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed."""
+    """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed.
+
+    A series that is waited for and never came counts from the beginning of the wait.
+    """
 
     at: int
     passed: int = 0
     due: int | None = None  # The next deadline that is scheduled.
+    ever: bool = True  # False: only waited for.
 
 
 class SiteView(Protocol):
@@ -43,8 +49,17 @@ class SiteView(Protocol):
     position: tuple[float, float] | None  # The newest, for a site that moves.
     inside: frozenset[str]  # Ids of the zones around the newest position.
 
+    @property
+    def heard(self) -> dict[str, Heard]:
+        """Return when each of its series was heard last, or began to be waited for."""
+        ...
+
     def silence(self, key: str) -> int:
-        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
+        ...
+
+    def lost_for(self, key: str) -> int:
+        """Return how long a series that was heard once has been silent; 0 if it never was."""
         ...
 
 
@@ -57,7 +72,12 @@ class Finding:
 
 
 class Judge(Protocol):
-    """A rule bound to one site. It holds no state: what it remembers is handed in as `memory`."""
+    """A rule bound to one site. It holds no state: what it remembers is handed in as `memory`.
+
+    It is a value with a hash, and like sites share equal ones: all that decides takes part in comparing.
+    """
+
+    def __hash__(self) -> int: ...
 
     @property
     def rule(self) -> Rule:
@@ -98,18 +118,22 @@ class Judge(Protocol):
         """Return what it remembers before the first sample, with alerts open in some zones."""
         ...
 
-    def is_quiet(self, memory: Any, view: SiteView, instant: int) -> bool:
+    def is_quiet(self, memory: Any, view: Any, instant: int) -> bool:
         """Tell, while no alert is open, whether judging would find nothing and remember nothing."""
         ...
 
-    def judge(self, memory: Any, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+    def is_blind(self, view: Any) -> bool:
+        """Tell whether what it goes by has been silent for too long to be known."""
+        ...
+
+    def judge(self, memory: Any, view: Any, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site as of the instant; the memory is brought up to date.
 
         `is_open` says whether any alert of it is open.
         """
         ...
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, view: Any, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what decides, or would decide, about the rank at the instant."""
         ...
 
@@ -125,3 +149,8 @@ class Judge(Protocol):
 def level_of(rank: int) -> Level:
     """Return the level of a rank from 1 to 4."""
     return tuple(Level)[rank - 1]
+
+
+def is_any_silent(judge: Judge, view: SiteView) -> bool:
+    """Tell whether any series that a judge reads has been silent for too long to be known."""
+    return any(view.lost_for(key) >= span for key, span in judge.silent_after.items())

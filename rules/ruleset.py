@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
@@ -14,6 +14,7 @@ from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
+from rules.binding.areas import AreaSetBinder
 from rules.binding.geofence import GeofenceBinder
 from rules.binding.ground import Ground
 from rules.binding.no_data import bind_silence
@@ -25,20 +26,30 @@ from rules.derived_series import DerivedSeries
 from rules.geofence import GeofenceJudge
 from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
+from rules.shape.geofence import GeofenceRule
+from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where, ZoneNear
-from rules.shape.rule import RuleEntry
+from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.threshold import ThresholdRule
-from rules.silence import SilenceJudge
+from rules.shelf import Shelf, shelf_of
+from rules.signals import Sender
+from rules.silence import ANY_METRIC, SilenceJudge
 from rules.spans import Spans, spans_of
 from rules.threshold import ThresholdJudge
+
+_Part = TypeVar("_Part")
+
+PLACES_MAX = 1024  # Kinds of readings, by the series that they touch; a device sends a handful.
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
 # What stands in a rule for people to read, and does not decide anything.
 _WORDS_ONLY = {
     "rows",
+    "status",
     "also_in",
     "words",
     "source",
@@ -73,19 +84,44 @@ class SitePlan:
     derived: tuple[DerivedSeries, ...]
     silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
+    senders: tuple[Sender, ...]  # What is told of the site to rules over several sites.
+    senders_by_series: Mapping[str, tuple[int, ...]]
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
+    reorder_for: int  # How long a reading is held, milliseconds.
     spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
+    shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def shelf(self, metric: str, registry: Registry) -> Shelf | None:
+        """Return where the values of a metric go; made on first sight, None for one that no feed declares."""
+        declared = registry.metrics.get(metric)
+        if declared is None:
+            return None
+        is_read, flagged = metric in self.reach, self.flagged.get(metric, ())
+        shelf = self.shelves[metric] = shelf_of(metric, declared, flagged, is_read=is_read)
+        return shelf
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
         """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
-        places = self._places.get(series)
-        if places is None:
-            found = {place for key in series for place in self.by_series.get(key, ())}
-            places = self._places[series] = tuple(sorted(found))
-        return places
+        return _kept(self._places, self.by_series, series)
+
+    def senders_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the places of the senders that read any of the series, ascending."""
+        return _kept(self._senders, self.senders_by_series, series)
+
+
+def _kept(
+    kept: dict[tuple[str, ...], tuple[int, ...]], by_series: Mapping[str, tuple[int, ...]], series: tuple[str, ...]
+) -> tuple[int, ...]:
+    places = kept.get(series)
+    if places is None:
+        if len(kept) >= PLACES_MAX:
+            kept.clear()  # A sender that shuffles its metrics must not fill the memory.
+        places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
+    return places
 
 
 class RuleSet:
@@ -102,11 +138,32 @@ class RuleSet:
         self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
         self._near: dict[ZoneNear, AreaIndex] = {}
         self._plans: dict[str, SitePlan] = {}
-        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.rules.values()}
+        self._shared: dict[Hashable, Any] = {}  # What the plans of like sites have in common.
+        self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
+        entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
+        self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
+        self._minds_silence = self.areas.minds_silence or any(
+            isinstance(checked.entry, NoDataRule) for checked in self.in_force
+        )
+        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.in_force}
 
     def only(self, rule_id: str) -> "RuleSet":
-        """Return the same set with nothing but one rule in it; for tests of that rule."""
-        return RuleSet(self.registry, [self.rules[rule_id]])
+        """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
+        chosen = [self.rules[name] for name in sorted(self._needed(rule_id))]
+        active = {"status": RuleStatus.ACTIVE}
+        return RuleSet(self.registry, [replace(one, entry=one.entry.model_copy(update=active)) for one in chosen])
+
+    def _needed(self, rule_id: str) -> set[str]:
+        named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
+        return {rule_id}.union(*(self._needed(name) for name in named))
+
+    def warnings(self) -> list[Problem]:
+        """Return what an author should hear of although it is no fault: rules that are deprecated."""
+        return [
+            Problem(checked.path, checked.line, checked.column, "R250", {"key": checked.rule.id})
+            for checked in self.in_force
+            if checked.entry.status is RuleStatus.DEPRECATED
+        ]
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
@@ -119,8 +176,27 @@ class RuleSet:
             plan = self._plans[site.id] = self._make_plan(site)
         return plan
 
+    def armed_at(self, rule_id: str) -> int:
+        """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
+        return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
+
+    def waits_for_zone(self, rule_id: str) -> bool:
+        """Tell whether the rule is about temporary zones, of which there may be none today."""
+        entry = self.rules[rule_id].entry
+        kinds = entry.where.zone.kind if entry.where.zone is not None else ()
+        if isinstance(entry, AreaRule | CouplingRule | SequenceRule):
+            kinds = (*kinds, *entry.group_by.zone)
+        return any(self.registry.is_temporary(kind) for kind in kinds)
+
+    def waits_for(self, site: Site) -> bool:
+        """Tell whether a rule minds the silence of the site."""
+        if not self._minds_silence:
+            return False  # Most plans are not there yet at the start, and without such a rule none is needed.
+        plan = self.plan_for(site)
+        return any(judge.is_about_silence for judge in plan.judges) or any(one.silences for one in plan.senders)
+
     def sites_of(self, rule_id: str) -> list[Site]:
-        """Return the sites that the rule is armed at."""
+        """Return the sites that the rule is armed at; none for a rule over several sites."""
         return [
             site
             for site in self.registry.sites.values()
@@ -129,19 +205,8 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        judges: list[Judge] = []
-        spans: dict[int, Mapping[str, Spans]] = {}
-        for rule_id, checked in self.rules.items():
-            if not self._concerns(checked.entry.where, site, zones):
-                continue
-            ground = self._ground(checked.entry, site, zones)
-            judge = self._bind[rule_id](ground)
-            if judge is None:
-                continue
-            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
-            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
-                spans[len(judges)] = arming
-            judges.append(judge)
+        senders = self.areas.senders_of(self._standing_ground(site, zones))
+        judges, spans = self._judges_at(site, zones)
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
         for place, judge in enumerate(judges):
@@ -149,27 +214,61 @@ class RuleSet:
                 by_series[key] = (*by_series.get(key, ()), place)
             for spec in judge.measures if isinstance(judge, ThresholdJudge) else ():
                 reach[spec.series] = max(reach.get(spec.series, 0), spec.reach)
+        senders_by_series: dict[str, tuple[int, ...]] = {}
+        for place, sender in enumerate(senders):
+            for key in sender.series_keys:
+                senders_by_series[key] = (*senders_by_series.get(key, ()), place)
+            for told in sender.measures:
+                if told is not None:
+                    reach[told.series] = max(reach.get(told.series, 0), told.reach)
         standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
-        derived = self._derived(judges, reach)
+        derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
         flagged: dict[str, tuple[str, ...]] = {}
-        for key in by_series:
+        for key in {**by_series, **senders_by_series}:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
-        late_max = self.registry.feeds[site.feed].late_max
+        feed = self.registry.feeds[site.feed]
         return SitePlan(
             site=site,
-            judges=tuple(judges),
-            by_series=by_series,
-            reach=reach,
+            judges=judges,
+            by_series=self._alike("by_series", by_series),
+            reach=self._alike("reach", reach),
             derived=derived,
-            silences=_silences(judges),
-            flagged=flagged,
+            senders=senders,
+            senders_by_series=senders_by_series,
+            silences=self._alike("silences", _silences(judges, senders)),
+            flagged=self._alike("flagged", flagged),
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
-            late_max=late_max,
+            late_max=feed.late_max,
+            reorder_for=feed.reorder_for,
             spans=spans,
+            shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
+            _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
+
+    def _judges_at(self, site: Site, zones: frozenset[str]) -> tuple[tuple[Judge, ...], dict[int, Mapping[str, Spans]]]:
+        """Return the judges of a site in the order of their rule ids, and per place when temporary zones arm them."""
+        judges: list[Judge] = []
+        spans: dict[int, Mapping[str, Spans]] = {}
+        for checked in self.in_force:
+            if not self._concerns(checked.entry.where, site, zones):
+                continue
+            ground = self._ground(checked.entry, site, zones)
+            judge = self._bind[checked.rule.id](ground)
+            if judge is None:
+                continue
+            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
+            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
+                spans[len(judges)] = arming
+            judges.append(self._shared.setdefault(judge, judge))
+        return tuple(judges), spans
+
+    def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
+        """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
+        known: Mapping[str, _Part] = self._shared.setdefault((part, *found.items()), found)
+        return known
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
         """Return the further scenarios that an event of the rule at the site belongs to."""
@@ -179,19 +278,26 @@ class RuleSet:
             if also.where is None or self._concerns(also.where, site, zones)
         )
 
-    def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
+    def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
-        for judge in judges:
-            checked = self.rules[judge.rule.id].entry
-            if not isinstance(checked, ThresholdRule):
+        for rule_id in rule_ids:
+            checked = self.rules[rule_id].entry
+            if not isinstance(checked, LimitedRule):
                 continue
             for entry in checked.all_measures().values():
-                if entry.derived is not None:
-                    key = series_key(entry, checked.accept_flags)
+                if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
                     for metric in found[key].derived.inputs:
                         reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
+
+    def _is_concerned(self, where: Where, site: Site) -> bool:
+        return self._concerns(where, site, self.zones_at(site.position))
+
+    def _standing_ground(self, site: Site, zones: frozenset[str]) -> Ground:
+        """Return the site and the zones around it, for rules that are not its own alone."""
+        counting = sorted(zones, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting))
 
     def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
         found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
@@ -249,6 +355,7 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
     if not paths:
         return None, [Problem(rules, 1, 1, "R120", {"pattern": "*.yaml"})]
     checked: dict[str, CheckedRule] = {}
+    checks: list[tuple[RuleCheck, AnyRule]] = []
     for path in paths:
         document, faults = load(path)
         problems += faults
@@ -257,7 +364,10 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
         file, faults = validated(document, RuleFile)
         problems += faults
         if file is not None:
-            problems += _check_file(document, file, registry, checked)
+            problems += _check_file(document, file, registry, checked, checks)
+    entries = {rule_id: one.entry for rule_id, one in checked.items()}
+    for check, entry in checks:
+        problems += check.unfit_names(entry, entries)
     if problems:
         return None, sorted_problems(problems)
     rules_set = RuleSet(registry, checked.values())
@@ -266,19 +376,21 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule that no site of the catalog could ever meet.
+    """Yield a problem for each rule in force that no site of the catalog could ever meet.
 
     A rule over temporary zones waits for one.
     """
-    for checked in rules.rules.values():
-        zone = checked.entry.where.zone
-        waits = zone is not None and any(rules.registry.is_temporary(kind) for kind in zone.kind)
-        if not waits and not rules.sites_of(checked.rule.id):
+    for checked in rules.in_force:
+        if not rules.waits_for_zone(checked.rule.id) and not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 
 def _check_file(
-    document: Document, file: RuleFile, registry: Registry, checked: dict[str, CheckedRule]
+    document: Document,
+    file: RuleFile,
+    registry: Registry,
+    checked: dict[str, CheckedRule],
+    checks: list[tuple[RuleCheck, AnyRule]],
 ) -> list[Problem]:
     problems: list[Problem] = []
     folder = document.path.parent.name
@@ -286,7 +398,9 @@ def _check_file(
         problems.append(document.problem(("scenario",), "R216", found=file.scenario.value, folder=folder))
     for index, entry in enumerate(file.rules):
         loc = ("rules", index)
-        problems += RuleCheck(document, registry, file.scenario, loc).problems(entry)
+        check = RuleCheck(document, registry, file.scenario, loc)
+        problems += check.problems(entry)
+        checks.append((check, entry))
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))
@@ -307,6 +421,8 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         action=entry.action,
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
+        latched=entry.latched,
+        is_trial=entry.status is RuleStatus.TRIAL,
     )
 
 
@@ -316,18 +432,23 @@ def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Ground], Judg
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
         return lambda ground: bind_silence(entry, rule, ground.site, registry)
-    geofence = GeofenceBinder(entry, rule, registry)
-    return lambda ground: geofence.bind(ground.site)
+    if isinstance(entry, GeofenceRule):
+        geofence = GeofenceBinder(entry, rule, registry)
+        return lambda ground: geofence.bind(ground.site)
+    return lambda _ground: None  # A rule over several sites is bound to groups.
 
 
-def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:
-    """Return the silences that matter per series: when its value is unknown, and the limits of `no_data` rules."""
+def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
+    """Return the silences that matter per series: when its value is unknown, and what rules about silence ask for."""
     spans: dict[str, set[int]] = {}
     for judge in judges:
         for key, span in judge.silent_after.items():
             spans.setdefault(key, set()).add(span)
         if isinstance(judge, SilenceJudge):
             spans.setdefault(judge.series, set()).update(span for _, span in judge.spans)
+    for sender in senders:
+        if sender.spans:
+            spans.setdefault(ANY_METRIC, set()).update(sender.spans)
     return {key: tuple(sorted(found)) for key, found in spans.items()}
 
 

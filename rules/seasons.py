@@ -2,28 +2,30 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from citybrain.alerts import Evidence
 from rules.rule import Finding, SiteView
 from rules.threshold import Limit, Memory, Rung, ThresholdJudge
 
+_T = TypeVar("_T")
 
-class Seasons:
-    """Gives the judge of an instant, each made on first use; as many as the values named have combinations."""
 
-    def __init__(self, key_at: Callable[[int], Hashable], judge_of: Callable[[int], ThresholdJudge]) -> None:
+class Seasons(Generic[_T]):
+    """Gives what holds at an instant, each made on first use; as many as the values named have combinations."""
+
+    def __init__(self, key_at: Callable[[int], Hashable], made_at: Callable[[int], _T]) -> None:
         self._key_at = key_at
-        self._judge_of = judge_of
-        self._judges: dict[Hashable, ThresholdJudge] = {}
+        self._made_at = made_at
+        self._made: dict[Hashable, _T] = {}
 
-    def __call__(self, instant: int) -> ThresholdJudge:
-        """Return the judge whose limits are those of the instant."""
+    def __call__(self, instant: int) -> _T:
+        """Return what holds at the instant."""
         key = self._key_at(instant)
-        judge = self._judges.get(key)
-        if judge is None:
-            judge = self._judges[key] = self._judge_of(instant)
-        return judge
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._made_at(instant)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,28 @@ class SeasonalJudge(ThresholdJudge):
         """Judge the site's measures against the limits of the season."""
         now = self.as_of(instant)
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
-        lowest = now.timing.lowest
-        if lowest == self.timing.lowest:
-            return (finding,)
-        # The lowest level of the season is left by clearing only, as the lowest of all is: the one below is not judged.
-        sides: Any = tuple(None if rank <= lowest else side for rank, side in enumerate(finding.verdict.good_side, 1))
-        return (Finding(None, replace(finding.verdict, good_side=sides)),)
+        return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit of the season that decides about the rank."""
         return self.as_of(instant).evidence(view, instant, rank=rank, zone=zone)
 
 
-def seasonal(whole: ThresholdJudge, seasons: Seasons) -> SeasonalJudge:
+def seasonal(whole: ThresholdJudge, seasons: Seasons[ThresholdJudge]) -> SeasonalJudge:
     """Return the judge that has all the limits of another, and those of the season at each instant."""
     given: dict[str, Any] = {one.name: getattr(whole, one.name) for one in fields(whole) if one.init}
     return SeasonalJudge(**given, as_of=seasons)
+
+
+def in_season(finding: Finding, lowest: int, ever: int) -> Finding:
+    """Return a finding of a season whose lowest rank is left by clearing only, as the lowest of all is.
+
+    The ranks below are not judged in it.
+    """
+    if lowest == ever:
+        return finding
+    sides: Any = tuple(None if rank <= lowest else side for rank, side in enumerate(finding.verdict.good_side, 1))
+    return Finding(finding.zone, replace(finding.verdict, good_side=sides))
 
 
 def aligned(whole: Sequence[Limit | None], found: Sequence[Limit | None]) -> tuple[Limit | None, ...]:

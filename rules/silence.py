@@ -1,4 +1,7 @@
-"""The judge of `no_data` rules: a site, or one metric of it, says nothing for longer than its period allows."""
+"""The judge of `no_data` rules: a site, or one metric of it, says nothing for longer than its period allows.
+
+What was never heard counts from when the engine began to wait for it (`Engine(expects=...)`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from rules.rule import Finding, Rule, SiteView
 
 ANY_METRIC = "any"
 _WORDS = Words("无数据时长", "Time without data")
+_NEVER = Words("从未收到数据，已等待", "Never heard, waited for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class SilenceJudge:
         """Tell whether the silence is shorter than the shortest that counts."""
         return view.silence(self.series) < self.spans[0][1]
 
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell that it never is: silence is what it sees."""
+        return False
+
     def judge(self, memory: None, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge how long the silence has lasted at the instant."""
         silence = view.silence(self.series)
@@ -58,7 +66,7 @@ class SilenceJudge:
         span = dict(self.spans).get(rank, self.spans[0][1])
         return Evidence(
             measure=self.series,
-            words=_WORDS,
+            words=_WORDS if self.series in view.heard and view.heard[self.series].ever else _NEVER,
             value=round(silence / MINUTE, 1),
             unit="min",
             comparison="silent_for",

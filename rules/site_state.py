@@ -8,21 +8,13 @@ from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import subject_of
+from rules.flapping import Flapping
 from rules.lifecycle import Alert
 from rules.publishing import NO_SPANS, THE_SITE, Standing
+from rules.reorder import Hold
 from rules.rule import Heard
 from rules.ruleset import SitePlan
 from rules.series import Series
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where the values of one metric of a site go, and what is plausible; made once, used by every reading."""
-
-    least: float
-    greatest: float
-    unit: str
-    by_flag: dict[str, tuple[tuple[str, Series], ...]]  # Flag -> the series, with their keys, that take such a value.
 
 
 @dataclass(slots=True)
@@ -37,7 +29,8 @@ class SiteState:
     position: tuple[float, float] | None = None
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    told_silent: bool | None = None  # What the area stage was told last; None: nothing.
+    hold: Hold | None = None  # Only where readings are put in order.
 
     @property
     def id(self) -> str:
@@ -62,18 +55,38 @@ class SiteState:
         return self.plan.also_in[rule_id]
 
     def silence(self, key: str) -> int:
-        """Return how long a series has been silent, milliseconds of a living log; 0 if it was never heard."""
+        """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
         heard = self.heard.get(key)
         return self.clock.living - heard.at if heard is not None else 0
 
+    def lost_for(self, key: str) -> int:
+        """Return how long a series that was heard once has been silent; 0 if it never was."""
+        heard = self.heard.get(key)
+        return self.clock.living - heard.at if heard is not None and heard.ever else 0
+
     def dump(self) -> dict[str, Any]:
-        """Return the state as plain data, keyed by rule id so that it outlives other rules."""
+        """Return the state as plain data, keyed by rule id so that it outlives other rules.
+
+        A site that is only waited for is no more than that: thousands of them must not make a snapshot large.
+        """
+        heard = {key: [one.at, one.passed, one.ever] for key, one in sorted(self.heard.items())}
+        if self._is_untouched:
+            return {"heard": heard}
         return {
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
-            "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
+            "heard": heard,
             "position": [self.position, self.position_at],
-            "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
+            "told_silent": self.told_silent,
+            "rules": {standing.judge.rule.id: dump_standing(standing) for standing in self.standings},
+            **({"held": self.hold.dump()} if self.hold is not None and self.hold.readings else {}),
         }
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Tell whether nothing ever came and no alert was raised."""
+        is_holding = self.hold is not None and self.hold.readings
+        is_told = self.told_silent is not None
+        return not (self.series or self.position or is_holding or is_told or any(one.alerts for one in self.standings))
 
 
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
@@ -82,7 +95,8 @@ def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
         Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, NO_SPANS))
         for place, judge in enumerate(plan.judges)
     ]
-    return SiteState(plan, clock, standings=standings)
+    hold = Hold(plan.reorder_for) if plan.reorder_for else None
+    return SiteState(plan, clock, standings=standings, hold=hold)
 
 
 def load_state(
@@ -94,18 +108,24 @@ def load_state(
     anew, and so do the deadlines of a silence that goes on.
     """
     state = new_state(plan, clock)
+    for key, (at, passed, ever) in data["heard"].items():
+        state.heard[key] = Heard(at, passed if is_same_catalog else 0, ever=ever)
+    if data.keys() == {"heard"}:
+        return state, []
     for key, dumped in data["series"].items():
         state.series[key] = new_series(plan, key)
         state.series[key].load(dumped)
-    for key, (at, passed) in data["heard"].items():
-        state.heard[key] = Heard(at, passed if is_same_catalog else 0)
+    if "held" in data:
+        state.hold = Hold(plan.reorder_for)
+        state.hold.load(data["held"])
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
+    state.told_silent = data["told_silent"] if is_same_catalog else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for rule_id, dumped in data["rules"].items():
         if rule_id in places:
-            orphans += _load_standing(state.standings[places[rule_id]], dumped)
+            orphans += load_standing(state.standings[places[rule_id]], dumped)
         else:
             orphans += last_events(dumped)
     return state, orphans
@@ -123,7 +143,8 @@ def new_series(plan: SitePlan, key: str) -> Series:
     return Series(keep=0 if reach is None else reach + plan.late_max, late_max=plan.late_max)
 
 
-def _dump_standing(standing: Standing) -> list[Any]:
+def dump_standing(standing: Standing) -> list[Any]:
+    """Return a standing as plain data."""
     alerts = {
         key: [*astuple(alert)[1:], alert.state.value if alert.state is not None else None]
         for key, alert in sorted(standing.alerts.items())
@@ -135,24 +156,39 @@ def _dump_standing(standing: Standing) -> list[Any]:
     return [standing.judge.rule.fingerprint, memory, alerts, events, standing.wake_at]
 
 
-def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
-    """Fill a standing with what was dumped; return the last events of alerts whose zone is gone."""
+def load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
+    """Fill a standing with what was dumped; return the last events of alerts that end.
+
+    Those are of zones that are gone, and of a rule that was on trial and is no more, or the reverse: an alert is told
+    to all from its raising on, or to nobody.
+    """
     fingerprint, memory, alerts, events, wake_at = dumped
     judge = standing.judge
-    lost = [key for key in events if key != THE_SITE and key not in judge.zones]
+    ending = [key for key, event in events.items() if event["trial"] is not judge.rule.is_trial]
+    lost = [key for key in events if (key != THE_SITE and key not in judge.zones) or key in ending]
     kept = [key for key in alerts if key == THE_SITE or key in judge.zones]
     if judge.rule.fingerprint == fingerprint:
         standing.memory, standing.wake_at = judge.load(memory), wake_at
     else:
-        standing.memory = judge.new_memory([key for key in events if key in kept])
+        standing.memory = judge.new_memory([key for key in events if key not in lost])
     for key in kept:
-        standing.alerts[key] = _load_alert(alerts[key])
-    standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key in kept}
+        alert = _load_alert(alerts[key])
+        standing.alerts[key] = alert if key not in ending else Alert(State.CLEARED, onset=alert.onset)
+    standing.events = {key: EVENTS.validate_python(events[key]) for key in events if key not in lost}
     return [EVENTS.validate_python(events[key]) for key in lost]
 
 
 def _load_alert(dumped: list[Any]) -> Alert:
-    rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, state = dumped
+    rank, identifier, sequence, onset, fired_at, no_data, leaving, clearing, flapping, state = dumped
     return Alert(
-        State(state) if state else None, rank, identifier, sequence, onset, fired_at, no_data, tuple(leaving), clearing
+        State(state) if state else None,
+        rank,
+        identifier,
+        sequence,
+        onset,
+        fired_at,
+        no_data,
+        tuple(leaving),
+        clearing,
+        Flapping(*flapping),
     )

@@ -1,11 +1,13 @@
 """Traces: recorded or simulated records as JSON lines with a header, written whole or not at all, read as a stream.
 
 The first line is the header. Each further line is a record in the order of `at`:
-`{"at": ..., "feed": "hydrology", "reading": {...}}`, the reading as it stands on Kafka, or
-`{"at": ..., "control": "clock"}`. The last record is a clock.
+`{"at": ..., "feed": "hydrology", "reading": {...}}`, the reading as it stands on Kafka,
+`{"at": ..., "control": "clock"}`, or `{"at": ..., "control": "reset", "reset": {"rule": ..., "subject": ...}}`.
+The last record is a clock.
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,15 +16,18 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from citybrain.codec import encode_reset
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import format_instant, parse_instant
-from citybrain.model import ControlKind, Feed
+from citybrain.model import ControlKind, Feed, Reset
 
 FORMAT = 1
 _LINE_MAX = 1_048_576  # Bytes: what a broker takes as one record by default.
 _HEADER_KEYS = frozenset({"trace", "seed", "version", "start", "storyline", "note"})
+_SITES_KEY = "sites"  # Left out where the sites are not known, as in a recording of some of them.
 _READING_KEYS = frozenset({"at", "feed", "reading"})
-_CONTROL_KEYS = frozenset({"at", "control"})
+_CLOCK_KEYS = frozenset({"at", "control"})
+_RESET_KEYS = frozenset({"at", "control", "reset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +39,40 @@ class TraceHeader:
     seed: int | None = None
     storyline: str | None = None
     note: str = ""
+    sites: tuple[str, ...] = ()  # Ids of the sites that should speak; empty: not known.
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRecord:
-    """One record of the log: a reading of a site, or the clock when `feed`, `site` and `reading` are None."""
+    """One record of the log: a reading of a site, a reset, or the clock when it is neither."""
 
     at: int
     feed: Feed | None = None
     site: str | None = None  # The key on Kafka.
     reading: bytes | None = None  # JSON, the value on Kafka.
+    reset: Reset | None = None
 
     def __post_init__(self) -> None:
         given = {self.feed is None, self.site is None, self.reading is None}
         assert len(given) == 1, "feed, site and reading come together"
+        assert self.reading is None or self.reset is None, "a record is a reading or a reset"
+
+    @property
+    def control(self) -> ControlKind | None:
+        """Return which control record it is on Kafka; None for a reading."""
+        if self.reading is not None:
+            return None
+        return ControlKind.CLOCK if self.reset is None else ControlKind.RESET
 
     @property
     def is_clock(self) -> bool:
         """Tell whether it carries nothing but the time."""
-        return self.reading is None
+        return self.control is ControlKind.CLOCK
+
+    @property
+    def value(self) -> bytes | None:
+        """Return its value on Kafka; None for the clock."""
+        return self.reading if self.reset is None else encode_reset(self.reset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +139,16 @@ def read_trace(path: Path) -> Trace:
     data = _line(path, 1, first)
     if data.get("trace") != FORMAT:
         raise _wrong(path, 1, f"`trace` {data.get('trace')!r}", f'a header with "trace": {FORMAT}')
-    if set(data) != _HEADER_KEYS:
+    if set(data) - {_SITES_KEY} != _HEADER_KEYS:
         raise _wrong(path, 1, _names(data), f"the header fields {_names(_HEADER_KEYS)}")
+    sites = data.get(_SITES_KEY, [])
+    if not isinstance(sites, list) or not all(isinstance(site, str) for site in sites):
+        raise _wrong(path, 1, f"`sites` {_short(orjson.dumps(sites))}", "a list of site ids")
     seed, version, storyline, note = data["seed"], data["version"], data["storyline"], data["note"]
     texts = isinstance(version, str) and isinstance(note, str) and isinstance(storyline, str | None)
     if not texts or isinstance(seed, bool) or not isinstance(seed, int | None):
         raise _wrong(path, 1, _short(first), "a whole seed or null, and texts")
-    return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note))
+    return Trace(path, TraceHeader(version, _instant(path, 1, data["start"]), seed, storyline, note, tuple(sites)))
 
 
 def _opened(part: Path, path: Path) -> BinaryIO:
@@ -148,17 +171,20 @@ def _header_line(header: TraceHeader) -> bytes:
         "start": format_instant(header.start),
         "storyline": header.storyline,
         "note": header.note,
+        **({_SITES_KEY: header.sites} if header.sites else {}),
     }
     return orjson.dumps(data) + b"\n"
 
 
 def _record_line(record: TraceRecord) -> bytes:
     data: dict[str, object] = {"at": format_instant(record.at)}
-    if record.reading is None:
-        data["control"] = ControlKind.CLOCK
-    else:
+    if record.reading is not None:
         data["feed"] = record.feed
         data["reading"] = orjson.Fragment(record.reading)
+    else:
+        data["control"] = record.control
+        if record.reset is not None:
+            data["reset"] = record.reset
     return orjson.dumps(data) + b"\n"
 
 
@@ -169,15 +195,35 @@ def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _wrong(path, number, _short(line), f"one JSON object ({error})") from error
+        data = _careless(line)
+        if data is None:
+            raise _wrong(path, number, _short(line), f"one JSON object ({error})") from error
     if not isinstance(data, dict):
         raise _wrong(path, number, _short(line), "one JSON object")
     return data
 
 
+def _careless(line: bytes) -> Any:
+    """Return what a line says that holds NaN, infinity or the like, as careless senders write; None for no JSON.
+
+    Such a number becomes a text. So its record is refused on its own, as on Kafka, and the trace goes on.
+    """
+    try:
+        data = json.loads(line, parse_constant=str, parse_int=float)
+        orjson.dumps(data)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return data
+
+
 def _record(path: Path, number: int, data: dict[str, Any]) -> TraceRecord:
     keys = data.keys()
-    if keys == _CONTROL_KEYS:
+    if keys == _RESET_KEYS and data["control"] == ControlKind.RESET:
+        reset = data["reset"]
+        if not isinstance(reset, dict) or [type(reset.get(name)) for name in ("rule", "subject")] != [str, str]:
+            raise _wrong(path, number, f"`reset` {_short(orjson.dumps(reset))}", "its `rule` and its `subject`")
+        return TraceRecord(_instant(path, number, data["at"]), reset=Reset(reset["rule"], reset["subject"]))
+    if keys == _CLOCK_KEYS:
         if data["control"] != ControlKind.CLOCK:
             raise _wrong(path, number, f"`control` {data['control']!r}", f"`control` {ControlKind.CLOCK.value!r}")
         return TraceRecord(_instant(path, number, data["at"]))

@@ -6,12 +6,10 @@ For logs whose time is the producer's (simulated ones and drills): on a live top
 from collections.abc import Iterable, Iterator
 
 from citybrain.codec import CONTROL_HEADER
-from citybrain.model import ControlKind, Feed
+from citybrain.model import Feed
 from simulators.trace import TraceRecord
 from streams.clients import Producer
 from streams.topics import Names
-
-_CLOCK_HEADERS = ((CONTROL_HEADER, ControlKind.CLOCK.value.encode()),)
 
 
 def publish(
@@ -19,18 +17,22 @@ def publish(
 ) -> Iterator[TraceRecord]:
     """Send the records in their order and yield each one after it was handed over; acknowledged at the end.
 
-    A clock record goes to every partition of every feed: it is how time passes where no site speaks.
+    A control record goes to every partition of every feed: it is how time passes where no site speaks.
     """
     for record in records:
         if record.feed is not None and record.site is not None:
             producer.send(names.feed(record.feed), record.reading, key=record.site.encode(), timestamp_ms=record.at)
         else:
-            _send_clock(producer, names, record.at, feed_partitions)
+            _send_control(producer, names, record, feed_partitions)
         yield record
     producer.flush()
 
 
-def _send_clock(producer: Producer, names: Names, at: int, feed_partitions: int) -> None:
+def _send_control(producer: Producer, names: Names, record: TraceRecord, feed_partitions: int) -> None:
+    assert record.control is not None, "what is no reading is a control record"
+    value, headers = record.value or b"", ((CONTROL_HEADER, record.control.value.encode()),)
     for feed in Feed:
         for partition in range(feed_partitions):
-            producer.send(names.feed(feed), b"", key=None, partition=partition, timestamp_ms=at, headers=_CLOCK_HEADERS)
+            producer.send(
+                names.feed(feed), value, key=None, partition=partition, timestamp_ms=record.at, headers=headers
+            )

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from citybrain.alerts import AlertEvent
 from citybrain.clock import Clock
-from citybrain.codec import encode_event
+from citybrain.codec import encode_event, encode_reading
 from citybrain.instants import SECOND
 from citybrain.model import Feed, Reason, Rejection, Status
 from rules.engine import Engine
@@ -163,7 +163,7 @@ class SiteStage:
     async def _restore(self, feed: Feed, number: int) -> _Owned:
         """Take over a partition from its newest checkpoint, or from the oldest record it has."""
         checkpoint = await self._checkpoints.load(feed, number)
-        engine = Engine(self._rules, status=self._status)
+        engine = Engine(self._rules, status=self._status, expects=self._expected(feed, number))
         if checkpoint is not None:
             ended = engine.restore(checkpoint.snapshot).events
             await self._log.send(self._event_records(ended))
@@ -176,6 +176,14 @@ class SiteStage:
         self._owned[feed, number] = owned
         self._telemetry.restored()
         return owned
+
+    def _expected(self, feed: Feed, number: int) -> list[str]:
+        """Return the sites that should speak on a partition. A drill plays some of them: none is missed there."""
+        if self._status is not Status.ACTUAL:
+            return []
+        count = self._log.partition_count(feed)
+        sites = (site.id for site in self._rules.registry.sites.values() if site.feed is feed)
+        return [site for site in sites if partition_of(site.encode(), count) == number]
 
     async def _start_over(self, owned: _Owned) -> None:
         """Go back to the last checkpoint after a record that killed its judge; it will be rejected this time."""
@@ -210,8 +218,7 @@ class SiteStage:
             return Output(rejections=(rejection,))
         if not self._is_routed(owned, delivery):
             text = f"the key {delivery.record.key!r} belongs to another partition than {delivery.partition}"
-            events = owned.intake.engine.advance(delivery.record.at).events
-            return Output(events, (Rejection(Reason.MISROUTED, text),))
+            return owned.intake.refuse(delivery.record, Rejection(Reason.MISROUTED, text))
         try:
             output = owned.intake.accept(delivery.record)
         except Exception:
@@ -239,15 +246,18 @@ class SiteStage:
         records = [*self._event_records(output.events)]
         records += [self._rejected(rejection, delivery) for rejection in output.rejections]
         await self._log.send(records)
-        self._telemetry.published(output.events)
+        self._telemetry.published([event for event in output.events if not event.trial])
         self._telemetry.open_alerts(self._open_alerts())
 
     def _event_records(self, events: Sequence[AlertEvent]) -> list[Outgoing]:
         records = []
         for event in events:
             key, value = event.identifier.encode(), encode_event(event)
-            for topic in (self._names.alerts(event.scenario), self._names.journal()):
-                records.append(Outgoing(topic, key, value, timestamp=event.sent))
+            # What is on trial is recorded and told to nobody.
+            topics = (
+                [self._names.journal()] if event.trial else [self._names.alerts(event.scenario), self._names.journal()]
+            )
+            records += [Outgoing(topic, key, value, timestamp=event.sent) for topic in topics]
         return records
 
     def _rejected(self, rejection: Rejection, delivery: Delivery) -> Outgoing:
@@ -263,10 +273,15 @@ class SiteStage:
             "partition": str(delivery.partition),
             "offset": str(delivery.offset),
         }
+        key, value = delivery.record.key, delivery.record.value
+        if rejection.reading is not None:
+            # It was held: the record at hand only let its time come, and where it lay itself is not known any more.
+            key, value = rejection.reading.site.encode(), encode_reading(rejection.reading)
+            headers["offset"] = ""
         return Outgoing(
             names.rejected(),
-            delivery.record.key,
-            delivery.record.value,
+            key,
+            value,
             timestamp=delivery.record.at,
             headers=tuple((name, text.encode()) for name, text in headers.items()),
         )

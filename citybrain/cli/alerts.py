@@ -163,13 +163,14 @@ def _open(events: Iterable[AlertEvent]) -> list[AlertEvent]:
 
 
 def _event(record: Record) -> AlertEvent | None:
-    """Return the alert event of a journal record; None for what is none, such as a clock record."""
+    """Return the alert event of a journal record; None for what is none, and for those of rules on trial."""
     if record.value is None:
         return None
     try:
-        return decode_event(record.value)
+        event = decode_event(record.value)
     except ValidationError:
         return None
+    return None if event.trial else event
 
 
 def _print(event: AlertEvent, language: Language, *, as_json: bool) -> None:

@@ -58,10 +58,10 @@ def demo(
 ) -> None:
     """Start an embedded broker, simulated sensors and a worker, and print the alerts. Ctrl-C ends all of it."""
     language, clock = language_of(lang), SystemClock()
-    rules_in_force(catalog)  # Before anything is started, so that a broken rule is one clear message.
+    rules = rules_in_force(catalog)  # Before anything is started, so that a broken rule is one clear message.
     story = _Story(storyline, factor_of(speed), (clock.now() - STORY) // MINUTE * MINUTE)
     hours = (STORY + AFTERWARDS) / HOUR
-    records = records_of(storyline, catalog, seed=seed, start=story.start, hours=hours)
+    records = records_of(storyline, rules.registry, seed=seed, start=story.start, hours=hours)
     topics = topics_for(PREFIX, simulated=True, feed_partitions=FEED_PARTITIONS)
     err.print(say(language, "demo.starting"))
     # Whoever ends the demo politely ends it as Ctrl-C does.

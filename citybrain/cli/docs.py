@@ -135,13 +135,13 @@ def _rules(rules: RuleSet) -> str:
             checked.rule.scenario.value,
             f"{checked.rule.words.zh} / {checked.rule.words.en}",
             checked.entry.type,
-            str(len(rules.sites_of(checked.rule.id))),
+            str(rules.armed_at(checked.rule.id)),
             "<br>".join(checked.entry.source),
             "<br>".join(test.name for test in checked.entry.tests),
         ]
-        for checked in rules.rules.values()
+        for checked in rules.in_force
     ]
-    header = ["rows", "rule", "scenario", "name", "type", "sites", "source", "tests"]
+    header = ["rows", "rule", "scenario", "name", "type", "armed at", "source", "tests"]
     return f"# Rules in force\n\n{_table(header, rows)}"
 
 

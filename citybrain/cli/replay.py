@@ -40,7 +40,8 @@ def _judge(trace: Trace, catalog: Path | None, language: Language, *, as_json: b
     rules = rules_in_force(catalog)
     readings, rejected = 0, Counter[str]()
     highest: dict[str, Level] = {}
-    for output in replay_offline(progress(trace, say(language, "cli.replaying")), rules):
+    records = progress(trace, say(language, "cli.replaying"))
+    for output in replay_offline(records, rules, expects=trace.header.sites):
         readings += output.readings
         rejected.update(rejection.reason.value for rejection in output.rejections)
         for event in output.events:

@@ -1,5 +1,6 @@
 """`citybrain rules`: check and test rule files."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
 from citybrain.problems import Problem
 from rules.ruleset import RuleSet, read_rules
+from rules.shape.rule import RuleStatus
 from rules.trial import TrialResult, run_trials
 
 app = typer.Typer(help="Check, test and list rules.", no_args_is_help=True)
@@ -26,16 +28,22 @@ def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang =
     """Check rule files: every problem in one pass, with its place. Exit 1 when there is any."""
     language = language_of(lang)
     problems: list[Problem] = []
-    count = 0
+    warnings: list[Problem] = []
+    statuses = Counter[RuleStatus]()
     for path in _paths(paths, catalog):
         found, faults = read_rules(path, catalog_folders(catalog).registry)
         problems += faults
-        count += len(found.rules) if found is not None else 0
-    _print_problems(problems, language, as_json=as_json)
+        if found is not None:
+            warnings += found.warnings()
+            statuses.update(checked.entry.status for checked in found.rules.values())
+    _print_problems([*problems, *warnings], language, as_json=as_json)
     if problems:
         err.print(say(language, "cli.check_failed", count=len(problems)), style="red")
         raise typer.Exit(1)
-    err.print(say(language, "cli.check_passed", count=count), style="green")
+    err.print(say(language, "cli.check_passed", count=statuses.total()), style="green")
+    if set(statuses) - {RuleStatus.ACTIVE}:
+        counts = (f"{say(language, f'rule_status.{status.value}')} {statuses[status]}" for status in RuleStatus)
+        err.print("  ".join(counts))
 
 
 @app.command(name="test")
@@ -67,20 +75,24 @@ def run_tests(
 
 @app.command(name="list")
 def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
-    """List the rules in force, with their domain rows and the number of sites they are armed at."""
+    """List the rules in force, their domain rows, and at how many sites or groups of sites they are armed."""
     language = language_of(lang)
     rules = _rules(catalog_folders(catalog).rules, catalog, language)
     table = Table(whole_column("id"), say(language, "cli.rows"), whole_column(say(language, "cli.scenario")))
     table.add_column(say(language, "cli.name"))
     table.add_column(say(language, "cli.sites"), justify="right")
+    table.add_column(say(language, "cli.status"))
     for checked in rules.rules.values():
-        rule, sites = checked.rule, len(rules.sites_of(checked.rule.id))
+        rule, sites = checked.rule, rules.armed_at(checked.rule.id)
         if as_json:
             names = {"zh": rule.words.zh, "en": rule.words.en}
-            print_json({"id": rule.id, "rows": rule.rows, "scenario": rule.scenario, "name": names, "sites": sites})
+            status = checked.entry.status.value
+            found = {"id": rule.id, "rows": rule.rows, "scenario": rule.scenario, "name": names, "sites": sites}
+            print_json({**found, "status": status})
         else:
             words = rule.words.in_language(language)
-            table.add_row(rule.id, " ".join(rule.rows), rule.scenario.value, Text(words), str(sites))
+            status = say(language, f"rule_status.{checked.entry.status.value}")
+            table.add_row(rule.id, " ".join(rule.rows), rule.scenario.value, Text(words), str(sites), status)
     if not as_json:
         print_table(table)
 

@@ -14,7 +14,7 @@ from citybrain.clock import SystemClock
 from citybrain.errors import UsageError
 from citybrain.i18n import say
 from citybrain.instants import HOUR, MINUTE, format_instant, parse_instant
-from citybrain.registry import load_registry
+from citybrain.registry import Registry, load_registry
 from simulators.fleet import simulate as simulated
 from simulators.storyline import load_storyline
 from simulators.trace import TraceHeader, TraceRecord, write_trace
@@ -42,18 +42,18 @@ def simulate(
     if (out is None) == (not to_kafka):
         raise UsageError(say(language, "cli.one_target"))
     began = _start(start, hours)
-    records = records_of(storyline, catalog, seed=seed, start=began, hours=hours)
+    registry = load_registry(catalog_folders(catalog).registry)
+    records = records_of(storyline, registry, seed=seed, start=began, hours=hours)
     if out is None:
         publish_paced(records, speed, broker=broker, language=language)
         return
-    header = TraceHeader(__version__, began, seed, storyline)
+    header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(registry.sites)))
     count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
     err.print(say(language, "cli.written", count=count, path=out))
 
 
-def records_of(storyline: str, catalog: Path | None, *, seed: int, start: int, hours: float) -> Iterator[TraceRecord]:
-    """Return the simulated records of a storyline at the sites of the catalog."""
-    registry = load_registry(catalog_folders(catalog).registry)
+def records_of(storyline: str, registry: Registry, *, seed: int, start: int, hours: float) -> Iterator[TraceRecord]:
+    """Return the simulated records of a storyline at the sites of the registry."""
     return simulated(registry, load_storyline(storyline, registry.sites), seed=seed, start=start, hours=hours)
 
 

@@ -37,7 +37,7 @@ def worker(
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
-    telemetry.rules(len(rules.rules))
+    telemetry.rules(len(rules.in_force))
     site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
     ports = (settings.metrics_port, 0) if with_parent else (settings.metrics_port,)
@@ -49,7 +49,7 @@ def worker(
                 say(
                     language,
                     "worker.started",
-                    rules=len(rules.rules),
+                    rules=len(rules.in_force),
                     sites=sites,
                     group=group,
                     bootstrap=settings.bootstrap,

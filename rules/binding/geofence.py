@@ -38,7 +38,7 @@ class GeofenceBinder:
         if not site.moves:
             return None
         rungs = _moving_rungs(self._entry, site)
-        timing = Timing(self._entry.keep_firing_for, self._entry.min_life, rungs[0][0])
+        timing = Timing(self._entry.keep_firing_for, self._entry.min_life, rungs[0][0], latched=self._entry.latched)
         event, _ = self._entry.event
         around = self._around.containing if self._around is not None else None
         silent_for = site.silent_for(None)

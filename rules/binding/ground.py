@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -13,11 +13,33 @@ from rules.shape.values import Operand, Value
 from rules.spans import Spans
 
 
+class Here(Protocol):
+    """Where a limit is bound: what its attributes, and those of the zones around it, say as of an instant."""
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """Return the attributes of the site; none for a group of sites."""
+        ...
+
+    @property
+    def zone_attributes(self) -> Mapping[str, Attribute]:
+        """Return the attributes of the zones around it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SiteHere(Site):
     """A site as of an instant: nothing of it is dated, and it knows what the zones around it say."""
 
     zone_attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHere:
+    """A group of sites as of an instant: no attributes but those of the zone that it is."""
+
+    zone_attributes: Mapping[str, Attribute]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,29 @@ class Ground:
     def _here(self, attributes: Mapping[str, Attribute], around: Mapping[str, Attribute]) -> SiteHere:
         values = {one.name: getattr(self.site, one.name) for one in fields(self.site)}
         return SiteHere(**{**values, "attributes": attributes, "is_dated": False, "zone_attributes": around})
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGround:
+    """A group of sites, and the attributes of the zone that it is; none for a county, the city, a square or a site."""
+
+    attributes: Mapping[str, Attribute]
+
+    def as_of(self, instant: int) -> GroupHere:
+        """Return the group as it is at an instant."""
+        return GroupHere(attributes_at(self.attributes, instant))
+
+    def ever(self) -> GroupHere:
+        """Return the group with every attribute that it has at any time."""
+        return GroupHere(_undated(self.attributes))
+
+    def key_at(self, named: Named, instant: int) -> tuple[Attribute | None, ...]:
+        """Return the values of the named attributes at an instant."""
+        return tuple(_at(self.attributes.get(name), instant) for name in sorted(named.of_zones))
+
+    def changes(self, named: Named) -> bool:
+        """Tell whether anything that the rule names goes by season or hour."""
+        return any(isinstance(self.attributes.get(name), Dated) for name in named.of_zones)
 
 
 def named_by(entry: BaseModel) -> Named:

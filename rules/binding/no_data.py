@@ -18,4 +18,6 @@ def bind_silence(entry: NoDataRule, rule: Rule, site: Site, registry: Registry) 
     spans = tuple(
         (level.rank, silence_of(entry.silent_for[level], period)) for level in Level if level in entry.silent_for
     )
-    return SilenceJudge(rule, Timing(entry.keep_firing_for, entry.min_life, spans[0][0]), entry.metric, spans)
+    return SilenceJudge(
+        rule, Timing(entry.keep_firing_for, entry.min_life, spans[0][0], latched=entry.latched), entry.metric, spans
+    )

@@ -12,7 +12,7 @@ from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.registry import Registry
 from citybrain.units import Quantity, parse_quantity
-from rules.binding.ground import Ground, SiteHere, named_by
+from rules.binding.ground import Ground, Here, SiteHere, named_by
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
 from rules.calendar import armed_at
 from rules.conditions import Comparison, Condition, Conditions
@@ -23,10 +23,10 @@ from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.seasons import Seasons, aligned, seasonal
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
 from rules.spans import Spans
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
@@ -36,16 +36,135 @@ CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in 
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
 
 
-class ThresholdBinder:
-    """Binds one threshold rule to sites."""
+class LimitsBinder:
+    """Binds the measures, limits and conditions of one rule."""
 
-    def __init__(self, entry: ThresholdRule, rule: Rule, registry: Registry) -> None:
+    def __init__(self, entry: LimitedRule, rule: Rule, registry: Registry) -> None:
         self._entry = entry
         self._rule = rule
         self._registry = registry
         self._names = list(entry.all_measures())
         self._named = named_by(entry)
         self._units = {name: unit_of(measure, registry) for name, measure in entry.all_measures().items()}
+
+    def _tighten(self, site: Here) -> Tighten | None:
+        entry = self._entry.tighten
+        if entry is None:
+            return None
+        conditions = self._conditions(entry.conditions, site)
+        assert conditions is not None, "the shape wants at least one"
+        return Tighten(entry.times, conditions)
+
+    def _operand(self, entry: MeasureEntry, site: SiteHere) -> float | None:
+        """Return the number that a measure is set against at the site; None where it is a measure or not known."""
+        operand, unit = entry.operand, plain_unit_of(entry, self._registry)
+        if operand is None or operand.measure is not None:
+            return None
+        return self.resolve(Value(quantity=operand.quantity, site=operand.site, zone=operand.zone), unit, site)
+
+    def _measure(self, entry: MeasureEntry, site: SiteHere) -> Measure:
+        metric = self._registry.metrics[inputs_of(entry)[0]]
+        step, span = _step(entry)
+        covers = metric.covers or 0
+        return Measure(
+            name=entry.derived or entry.metric or "",
+            series=series_key(entry, self._entry.accept_flags),
+            unit=unit_of(entry, self._registry),
+            step=step,
+            span=span,
+            take=entry.take,
+            grows=metric.shape is Shape.INCREMENT,
+            period=max(site.period, covers),
+            covers=covers,
+            silent_for=self._registry.silent_for(site, inputs_of(entry)[0]),
+            against=against_of(entry),
+            operand=self._operand(entry, site),
+            operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
+            speaks_on_change=metric.shape is Shape.ON_CHANGE,
+        )
+
+    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Here) -> Limit | None:
+        place = self._names.index(entry.measure)
+        unit = self._units[entry.measure]
+        if measures[place].against is not None and not measures[place].has_operand:
+            return None  # The site lacks the attribute that the measure is set against.
+        numbers = {
+            level: number
+            for level in Level
+            if level in entry.ladder and (number := self.resolve(entry.ladder[level].value, unit, site)) is not None
+        }
+        rungs = tuple(
+            rung
+            for level, number in numbers.items()
+            if (rung := self._rung(entry, level, list(numbers.values()), number, measures[place], site)) is not None
+        )
+        if not rungs:
+            return None
+        clear = self.resolve(entry.clear, unit, site) if entry.clear is not None else None
+        return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
+
+    def _rung(
+        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Here
+    ) -> Rung | None:
+        written = entry.ladder[level]
+        conditions = self._conditions(written.conditions, site)
+        if conditions is not None and any(member.limit is None for member in conditions.members):
+            return None  # Its `and` can never be met here, so the level is not judged.
+        deadband = self._deadband(entry, numbers, number)
+        return Rung(
+            rank=level.rank,
+            value=number,
+            leave=number - deadband if entry.comparison.rises else number + deadband,
+            holding=self._holding(entry, level, measure),
+            conditions=conditions,
+        )
+
+    def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
+        """Return what a level asks for: its own words first, then the limit's, then the rule's."""
+        places: tuple[LevelEntry | LimitEntry | LimitedRule, ...] = (entry.ladder[level], entry, self._entry)
+        hold = next((place.hold for place in places if place.hold is not None), None)
+        repeated = next((place.repeated for place in places if place.repeated is not None), None)
+        holding = _holding(self._entry, level, hold, measure)
+        if repeated is None:
+            return holding
+        return replace(holding, hold=hold or 0, samples=1, repeated=parse_repeated(repeated))
+
+    def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
+        if entry.deadband is not None:
+            return number_in(parse_quantity(entry.deadband), self._units[entry.measure])
+        if number != 0:
+            return DEADBAND_SHARE * abs(number)
+        steps = [abs(first - second) for first in numbers for second in numbers if first != second]
+        return DEADBAND_SHARE * min(steps, default=0.0)
+
+    def _conditions(self, entry: ConditionsEntry, site: Here) -> Conditions | None:
+        is_any = isinstance(entry, ConditionList)
+        members = tuple(
+            self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
+        )
+        return Conditions(members, any_of=is_any) if members else None
+
+    def _condition(self, entry: ConditionEntry, site: Here) -> Condition:
+        comparison: Comparison = entry.comparison
+        number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
+        return Condition(self._names.index(entry.measure), comparison, number)
+
+    @staticmethod
+    def resolve(value: Value, unit: str, site: Here) -> float | None:
+        """Return the number of a limit at the site, or None where the attribute has no value there."""
+        if value.quantity is not None:
+            return number_in(parse_quantity(value.quantity), unit)
+        attribute = site.attributes.get(value.site) if value.site is not None else None
+        if value.zone is not None:
+            attribute = site.zone_attributes.get(value.zone)
+        if not isinstance(attribute, Quantity):
+            return None
+        number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
+        return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
+
+
+class ThresholdBinder(LimitsBinder):
+    """Binds one threshold rule to sites."""
 
     def bind(self, ground: Ground) -> ThresholdJudge | None:
         """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
@@ -80,7 +199,7 @@ class ThresholdBinder:
         lowest = min(ranks or [rung.rank for limit in limits for rung in limit.rungs])
         return ThresholdJudge(
             rule=self._rule,
-            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest),
+            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
             measures=measures,
             words=tuple(words_of(entry, self._registry) for entry in entries.values()),
             limits=limits,
@@ -90,123 +209,9 @@ class ThresholdBinder:
             tighten=self._tighten(site),
         )
 
-    def _tighten(self, site: SiteHere) -> Tighten | None:
-        entry = self._entry.tighten
-        if entry is None:
-            return None
-        conditions = self._conditions(entry.conditions, site)
-        assert conditions is not None, "the shape wants at least one"
-        return Tighten(entry.times, conditions)
 
-    def _operand(self, entry: MeasureEntry, site: SiteHere) -> float | None:
-        """Return the number that a measure is set against at the site; None where it is a measure or not known."""
-        operand, unit = entry.operand, plain_unit_of(entry, self._registry)
-        if operand is None or operand.measure is not None:
-            return None
-        return self.resolve(Value(quantity=operand.quantity, site=operand.site, zone=operand.zone), unit, site)
-
-    def _measure(self, entry: MeasureEntry, site: SiteHere) -> Measure:
-        metric = self._registry.metrics[inputs_of(entry)[0]]
-        step, span = _step(entry)
-        covers = metric.covers or 0
-        return Measure(
-            name=entry.derived or entry.metric or "",
-            series=series_key(entry, self._entry.accept_flags),
-            unit=unit_of(entry, self._registry),
-            step=step,
-            span=span,
-            take=entry.take,
-            grows=metric.shape is Shape.INCREMENT,
-            period=max(site.period, covers),
-            covers=covers,
-            silent_for=self._registry.silent_for(site, inputs_of(entry)[0]),
-            against=_against(entry),
-            operand=self._operand(entry, site),
-            operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
-            speaks_on_change=metric.shape is Shape.ON_CHANGE,
-        )
-
-    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: SiteHere) -> Limit | None:
-        place = self._names.index(entry.measure)
-        unit = self._units[entry.measure]
-        if measures[place].against is not None and not measures[place].has_operand:
-            return None  # The site lacks the attribute that the measure is set against.
-        numbers = {
-            level: number
-            for level in Level
-            if level in entry.ladder and (number := self.resolve(entry.ladder[level].value, unit, site)) is not None
-        }
-        rungs = tuple(
-            rung
-            for level, number in numbers.items()
-            if (rung := self._rung(entry, level, list(numbers.values()), number, measures[place], site)) is not None
-        )
-        if not rungs:
-            return None
-        clear = self.resolve(entry.clear, unit, site) if entry.clear is not None else None
-        return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
-
-    def _rung(
-        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: SiteHere
-    ) -> Rung | None:
-        written = entry.ladder[level]
-        conditions = self._conditions(written.conditions, site)
-        if conditions is not None and any(member.limit is None for member in conditions.members):
-            return None  # Its `and` can never be met here, so the level is not judged.
-        deadband = self._deadband(entry, numbers, number)
-        return Rung(
-            rank=level.rank,
-            value=number,
-            leave=number - deadband if entry.comparison.rises else number + deadband,
-            holding=self._holding(entry, level, measure),
-            conditions=conditions,
-        )
-
-    def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
-        """Return what a level asks for: its own words first, then the limit's, then the rule's."""
-        places: tuple[LevelEntry | LimitEntry | ThresholdRule, ...] = (entry.ladder[level], entry, self._entry)
-        hold = next((place.hold for place in places if place.hold is not None), None)
-        repeated = next((place.repeated for place in places if place.repeated is not None), None)
-        holding = _holding(self._entry, level, hold, measure)
-        if repeated is None:
-            return holding
-        return replace(holding, hold=hold or 0, samples=1, repeated=parse_repeated(repeated))
-
-    def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
-        if entry.deadband is not None:
-            return number_in(parse_quantity(entry.deadband), self._units[entry.measure])
-        if number != 0:
-            return DEADBAND_SHARE * abs(number)
-        steps = [abs(first - second) for first in numbers for second in numbers if first != second]
-        return DEADBAND_SHARE * min(steps, default=0.0)
-
-    def _conditions(self, entry: ConditionsEntry, site: SiteHere) -> Conditions | None:
-        is_any = isinstance(entry, ConditionList)
-        members = tuple(
-            self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
-        )
-        return Conditions(members, any_of=is_any) if members else None
-
-    def _condition(self, entry: ConditionEntry, site: SiteHere) -> Condition:
-        comparison: Comparison = entry.comparison
-        number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
-        return Condition(self._names.index(entry.measure), comparison, number)
-
-    @staticmethod
-    def resolve(value: Value, unit: str, site: SiteHere) -> float | None:
-        """Return the number of a limit at the site, or None where the attribute has no value there."""
-        if value.quantity is not None:
-            return number_in(parse_quantity(value.quantity), unit)
-        attribute = site.attributes.get(value.site) if value.site is not None else None
-        if value.zone is not None:
-            attribute = site.zone_attributes.get(value.zone)
-        if not isinstance(attribute, Quantity):
-            return None
-        number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
-        return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
-
-
-def _against(entry: MeasureEntry) -> Against | None:
+def against_of(entry: MeasureEntry) -> Against | None:
+    """Return how a measure is set against its operand, if it has one."""
     if entry.minus is not None:
         return Against.MINUS
     return Against.DIVIDED_BY if entry.divided_by is not None else None

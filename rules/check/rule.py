@@ -8,18 +8,20 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.binding.units import metres_of, silence_of
+from rules.check.area import AreaCheck
 from rules.check.base import Loc
-from rules.check.limits import LimitsCheck
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
+from rules.shape.places import ZoneWhere
 from rules.shape.rule import RuleTest
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
 from rules.trial_series import parse_series
 
 
-class RuleCheck(LimitsCheck):
+class RuleCheck(AreaCheck):
     """Checks one rule of a document."""
 
     def problems(self, rule: AnyRule) -> Iterator[Problem]:
@@ -29,7 +31,15 @@ class RuleCheck(LimitsCheck):
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
+                yield from self._no_quorums(rule)
                 yield from self._active(rule.active, rule.where.zone)
+            case AreaRule():
+                yield from self._area(rule)
+                yield from self._active(rule.active, ZoneWhere(kind=rule.group_by.zone) if rule.group_by.zone else None)
+            case CouplingRule():
+                yield from self._coupling(rule)
+            case SequenceRule():
+                yield from self._sequence(rule)
             case NoDataRule():
                 yield from self._no_data(rule)
             case GeofenceRule():
@@ -37,17 +47,33 @@ class RuleCheck(LimitsCheck):
         for index, test in enumerate(rule.tests):
             yield from self._test((*self.loc, "tests", index), test)
 
+    def _no_quorums(self, rule: ThresholdRule) -> Iterator[Problem]:
+        """Check that a rule about one site does not ask for several."""
+        for index, limit in enumerate(rule.all_limits()):
+            loc = (*self.loc, "limits", index) if rule.limits else self.loc
+            places = [((*loc, "sites"), limit.sites)]
+            places += [
+                ((*loc, limit.comparison.value, level.value, "sites"), entry.sites)
+                for level, entry in limit.ladder.items()
+            ]
+            for place, quorum in places:
+                if quorum is not None:
+                    yield self.document.problem(place, "R266")
+
     def _test(self, loc: Loc, test: RuleTest) -> Iterator[Problem]:
-        if test.site not in self.registry.sites:
-            yield self._unknown((*loc, "site"), "R203", test.site, self.registry.sites)
         longest = 0
-        for metric, text in test.values.items():
-            if metric not in self.registry.metrics:
-                yield self._unknown((*loc, "values", metric), "R201", metric, self.registry.metrics)
-            try:
-                longest = max(longest, len(parse_series(text)))
-            except ValueError as error:
-                yield self.document.problem((*loc, "values", metric), "R110", **said_by(error))
+        for site, values in test.all_values().items():
+            place = (*loc, "values") if test.site is not None else (*loc, "sites", site)
+            if site not in self.registry.sites:
+                where = (*loc, "site") if test.site is not None else place
+                yield self._unknown(where, "R203", site, self.registry.sites)
+            for metric, text in values.items():
+                if metric not in self.registry.metrics:
+                    yield self._unknown((*place, metric), "R201", metric, self.registry.metrics)
+                try:
+                    longest = max(longest, len(parse_series(text)))
+                except ValueError as error:
+                    yield self.document.problem((*place, metric), "R110", **said_by(error))
         if len(test.positions) > longest:
             yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 

@@ -1,9 +1,12 @@
 """What every rule says, whatever its type, with the tests that stand beside it."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
@@ -16,6 +19,15 @@ RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_
 RowId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+$")]
 
 
+class RuleStatus(StrEnum):
+    """How far a rule is in force."""
+
+    DRAFT = "draft"  # Checked and tested, not in force.
+    TRIAL = "trial"  # Judged and recorded, and told to nobody.
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"  # Active still; authors are warned.
+
+
 class Expected(Entry):
     """One event that a test expects, `at` a time after its start."""
 
@@ -23,18 +35,30 @@ class Expected(Entry):
     level: Level
     state: Literal["firing", "recovering", "cleared"]
     no_data: bool = False
+    subject: str | None = None  # The zone, county or site that it is about, where a test has several.
 
 
 class RuleTest(Entry):
-    """A test that stands beside its rule: values at one site, and the events they must give, all of them."""
+    """A test that stands beside its rule: values at one site, or several, and all the events they must give."""
 
     name: str
-    site: SiteId
+    site: SiteId | None = None
     start: Instant | None = None
     every: Duration | None = None  # Default: the site's own period.
     values: dict[Name, str] = {}
+    sites: dict[SiteId, dict[Name, str]] = {}
     positions: tuple[tuple[float, float] | None, ...] = ()
     expect: tuple[Expected, ...]
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> "RuleTest":
+        if (self.site is None) == (not self.sites) or (self.sites and (self.values or self.positions)):
+            raise Fault("test_sites")
+        return self
+
+    def all_values(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the values per site."""
+        return {self.site: self.values} if self.site is not None else self.sites
 
 
 class AlsoIn(Entry):
@@ -52,11 +76,13 @@ class RuleEntry(Entry):
     rows: tuple[RowId, ...] = ()
     words: Words = Field(alias="name")
     hazard: KindName
+    status: RuleStatus = RuleStatus.ACTIVE
     where: Where
     also_in: tuple[AlsoIn, ...] = ()
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
+    latched: bool = False
     source: Annotated[tuple[str, ...], Field(min_length=1)]
     cause: Words
     consequence: Words

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from citybrain.faults import Fault
 from citybrain.metrics import Entry, Name
+from citybrain.model import Level
 from citybrain.units import parse_quantity
 from rules.conditions import Comparison
 from rules.repeated import parse_repeated
@@ -39,6 +40,8 @@ class Value(Entry):
 
 
 def _as_value(written: Any) -> Any:
+    if isinstance(written, str) and written in set(Level):
+        return {"quantity": f"{Level(written).rank} level"}  # A level is compared by its rank.
     return {"quantity": str(written)} if isinstance(written, str | int | float) else written
 
 
@@ -86,3 +89,26 @@ class Operand(Entry):
 
 
 AnyOperand = Annotated[Operand, BeforeValidator(_as_value)]
+
+
+class QuorumEntry(Entry):
+    """How many sites of an area must meet a limit: a number, a share of them, or so many close together."""
+
+    at_least: Annotated[int, Field(ge=1)] | None = None
+    share: QuantityText | None = None
+    within: QuantityText | None = None  # So many within this distance of one of them.
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "QuorumEntry":
+        if (self.at_least is None) == (self.share is None) or (self.within is not None and self.at_least is None):
+            raise Fault("quorum")
+        return self
+
+
+def _as_quorum(written: Any) -> Any:
+    if isinstance(written, int):
+        return {"at_least": written}
+    return {"share": written} if isinstance(written, str) else written
+
+
+AnyQuorum = Annotated[QuorumEntry, BeforeValidator(_as_quorum)]

@@ -167,9 +167,15 @@ def rule_fixture() -> Callable[..., dict[str, Any]]:
 def rig(rules_of: Callable[..., RuleSet]) -> Callable[..., Rig]:
     """Return what makes a rig under rules: fields of one rule, or whole rules."""
 
-    def make(*written: dict[str, Any], status: Status = Status.ACTUAL, drill: str | None = None, **fields: Any) -> Rig:
+    def make(
+        *written: dict[str, Any],
+        status: Status = Status.ACTUAL,
+        drill: str | None = None,
+        expects: Iterable[str] = (),
+        **fields: Any,
+    ) -> Rig:
         rules: Iterable[dict[str, Any]] = written or (rule(**fields),)
-        return Rig(rules_of(*rules), status=status, drill=drill)
+        return Rig(rules_of(*rules), status=status, drill=drill, expects=expects)
 
     return make
 

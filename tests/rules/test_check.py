@@ -15,7 +15,7 @@ from citybrain.registry import COUNTY
 DATA = Path(__file__).parents[1] / "data" / "rules"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
-# R100, R12x and R230 to R235 are about files and catalogs (tests/citybrain), R216 about a folder (below).
+# R100, R12x and R230 to R235 are about files and catalogs (tests/citybrain), R216 about a folder (below); R250 warns.
 ELSEWHERE = {
     "R100",
     "R120",
@@ -32,6 +32,7 @@ ELSEWHERE = {
     "R233",
     "R234",
     "R235",
+    "R250",
 }
 
 

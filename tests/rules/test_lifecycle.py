@@ -3,7 +3,7 @@
 A verdict is written as the highest level that is met: `4` red down to `1` blue, `0` none and clear, `p` met but not
 for long enough, `?` no data, and `!` behind it for a gap in the data before it. An outcome is the state and the rank:
 `P` pending, `F` firing, `R` recovering, `C` cleared, `-` none of these; and what is published: `+` raised, `^`
-escalated, `v` stepped down, `.` cleared.
+escalated, `v` stepped down, `.` cleared, `o` over and `b` back (latched). A verdict `r` is no verdict but a reset.
 """
 
 from itertools import product
@@ -12,10 +12,19 @@ import pytest
 
 from citybrain.alerts import State
 from citybrain.instants import MINUTE
-from rules.lifecycle import Alert, Step, Timing, Verdict, advance
+from rules.lifecycle import Alert, Step, Timing, Verdict, advance, reset
 
 LETTERS = {None: "-", State.PENDING: "P", State.FIRING: "F", State.RECOVERING: "R", State.CLEARED: "C"}
-SIGNS = {None: "", Step.RAISED: "+", Step.ESCALATED: "^", Step.STEPPED_DOWN: "v", Step.CLEARED: "."}
+SIGNS = {
+    None: "",
+    Step.RAISED: "+",
+    Step.ESCALATED: "^",
+    Step.STEPPED_DOWN: "v",
+    Step.CLEARED: ".",
+    Step.OVER: "o",
+    Step.BACK: "b",
+    Step.SETTLED: "s",
+}
 
 
 def verdict_of(word: str, instant: int) -> Verdict:
@@ -32,7 +41,11 @@ def verdict_of(word: str, instant: int) -> Verdict:
 def outcomes(words: str, timing: Timing) -> str:
     alert, told = Alert(), []
     for minute, word in enumerate(words.split()):
-        alert, step = advance(alert, verdict_of(word, minute * MINUTE), timing)
+        if word == "r":
+            after = reset(alert, timing)
+            alert, step = (alert, None) if after is None else (after, Step.CLEARED)
+        else:
+            alert, step = advance(alert, verdict_of(word, minute * MINUTE), timing)
         rank = alert.rank if alert.is_open else ""
         told.append(f"{LETTERS[alert.state]}{rank}{SIGNS[step]}")
     return " ".join(told)
@@ -86,6 +99,35 @@ def test_the_life_of_an_alert(keep, words, expected):
 )
 def test_an_alert_lives_for_its_minimum(min_life, words, expected):
     assert outcomes(words, Timing(0, min_life * MINUTE)) == expected
+
+
+@pytest.mark.parametrize(
+    ("min_life", "words", "expected"),
+    [
+        # minute        0   1   2   3   4   5   6   7          the hold time is 2 minutes
+        pytest.param(0, "1   0   0   0   0", "F1+ F1 F1 R1o R1", id="over, and waits"),
+        pytest.param(0, "1   0   0   0   r", "F1+ F1 F1 R1o C.", id="reset when it is over"),
+        pytest.param(0, "1   r   0   0   0", "F1+ F1 F1 F1 R1o", id="a reset while the condition holds is nothing"),
+        pytest.param(0, "1   0   r   0   0   0", "F1+ F1 F1 R1o R1 R1", id="nor one before the hold time is over"),
+        pytest.param(5, "1   0   0   0   r   0   r", "F1+ F1 F1 F1 F1 R1o C.", id="nor one within the minimum life"),
+        pytest.param(0, "4   1   1   1   1", "F4+ F4 F4 F4 F4", id="its level never goes down"),
+        pytest.param(0, "1   4   0   0   0   r", "F1+ F4^ F4 F4 R4o C.", id="its level goes up"),
+        pytest.param(0, "1   0   0   0   1   r", "F1+ F1 F1 R1o F1b F1", id="the condition is back"),
+        pytest.param(0, "1   0   0   0   2", "F1+ F1 F1 R1o F2^", id="back and worse"),
+        pytest.param(
+            0, "1   0   0   0   p   0", "F1+ F1 F1 R1o F1b F1", id="a value between the limits is no more over"
+        ),
+        pytest.param(0, "1   0   0   0   ?   r", "F1+ F1 F1 R1o R1 C.", id="what was over stays so without data"),
+        pytest.param(0, "1   0   ?   ?   ?   r", "F1+ F1 F1 F1 F1 F1", id="missing data are not over"),
+        pytest.param(0, "1   0   0   0   r   r   1", "F1+ F1 F1 R1o C. C F1+", id="a second reset, a second episode"),
+    ],
+)
+def test_a_latched_alert_waits_for_its_reset(min_life, words, expected):
+    assert outcomes(words, Timing(2 * MINUTE, min_life * MINUTE, latched=True)) == expected
+
+
+def test_what_is_not_latched_knows_no_reset():
+    assert outcomes("1 0 r 0 0", Timing(3 * MINUTE, 0)) == "F1+ R1 R1 R1 C."
 
 
 @pytest.mark.parametrize(

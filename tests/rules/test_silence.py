@@ -4,6 +4,7 @@ import pytest
 
 from citybrain.alerts import Ending
 from citybrain.instants import MINUTE
+from rules.engine import Engine
 
 RULE = {"type": "no_data", "measure": None, "silent_for": {"blue": "3.5 periods", "yellow": "60min"}}
 
@@ -183,3 +184,102 @@ def test_no_alert_is_no_mark(rig):
     driven = rig(**LIMIT)
     driven.series("1 _*20 1")
     assert driven.seen == []
+
+
+# What was never heard
+
+
+def test_a_site_that_is_expected_and_never_speaks_is_missed(rig):
+    #  minute  -0.5   ...   17     17.5 after -0.5     60 after -0.5    the first record is the clock of -0.5
+    driven = rig(**RULE, expects=["hs-a"])
+    driven.wait(16.5)
+    assert driven.seen == []
+    driven.wait(90)
+    assert driven.seen == ["17 blue firing", "59.5 yellow firing"]
+    first = driven.events[0]
+    assert first.evidence.words.en.startswith("Never heard")
+    assert "从未收到数据，已等待 17.5 min" in first.headline.zh
+    assert first.onset == first.observed_at - 17.5 * MINUTE, "the wait began with the first record"
+
+
+def test_the_first_reading_ends_the_wait(rig):
+    driven = rig(**RULE, expects=["hs-a"])
+    driven.send(20, 1.0)
+    driven.wait(60)
+    assert driven.seen == ["17 blue firing", "20 blue cleared", "37.5 blue firing"]
+    assert driven.events[-1].evidence.words.en == "Time without data"
+
+
+@pytest.mark.parametrize(
+    "expects",
+    [pytest.param([], id="no one"), pytest.param(["hs-b"], id="another"), pytest.param(["no-one"], id="unknown")],
+)
+def test_who_is_not_expected_is_not_missed(rig, expects):
+    driven = rig(**RULE, expects=expects)
+    driven.wait(90)
+    assert driven.seen == []
+
+
+@pytest.mark.parametrize("cut", [-0.5, 0, 10, 16.5, 17, 30, 59.5, 70])
+def test_a_wait_goes_on_after_a_restart(rig, cut):
+    run, restarted = (rig(**RULE, expects=["hs-a"]) for _ in range(2))
+    for driven in (run, restarted):
+        driven.wait(cut)
+    before = restarted.engine.snapshot()
+    assert restarted.restart(expects=["hs-a"]).events == ()
+    assert restarted.engine.snapshot() == before
+    for driven in (run, restarted):
+        driven.wait(90)
+    assert restarted.seen == run.seen == ["17 blue firing", "59.5 yellow firing"]
+
+
+def test_a_site_that_other_rules_bring_is_waited_for_from_then_on(rig, rule, rules_of):
+    driven = rig(rule(id="bb-01"), expects=["hs-a"])
+    driven.wait(30)
+    driven.restart(rules_of(rule(**RULE)), expects=["hs-a"])
+    driven.wait(60)
+    assert driven.seen == ["47.5 blue firing"]
+
+
+def test_a_snapshot_from_before_the_first_record_waits_from_the_first(rig, rules_of, rule):
+    rules = rules_of(rule(**RULE))
+    driven = rig(**RULE)
+    driven.engine = Engine(rules, expects=["hs-a"])
+    driven.restart(rules, expects=["hs-a"])
+    driven.wait(30)
+    assert driven.seen == ["17.5 blue firing"]
+
+
+def test_a_wait_costs_little_in_a_snapshot(rig, rule):
+    driven = rig(rule(**RULE), rule(id="bb-01"), rule(id="cc-01"), expects=["hs-a"])
+    driven.wait(10)
+    assert len(driven.engine.snapshot()) < 250
+
+
+def test_a_site_without_a_rule_about_silence_is_not_waited_for(rig):
+    driven = rig(expects=["hs-a"])
+    assert b"hs-a" not in driven.engine.snapshot()
+
+
+@pytest.mark.parametrize("expects", [[], ["hs-a"]])
+def test_a_metric_that_is_offered_and_never_heard_is_missed(rig, expects):
+    #  hs-a speaks of its stage from 0 on, never of its inflow.
+    driven = rig(metric="inflow", **RULE, expects=expects)
+    driven.series("1*6")
+    assert driven.seen == ["17 blue firing" if expects else "17.5 blue firing"]
+    assert driven.events[0].evidence.words.en.startswith("Never heard")
+
+
+def test_a_metric_that_was_never_heard_marks_no_other_alert(rig, rule):
+    # The wait for the inflow is the business of its own rule.
+    both = rule(
+        measure=None,
+        measures={"stage": {"metric": "stage"}, "inflow": {"metric": "inflow"}},
+        limits=[
+            {"measure": "stage", "at_least": {"blue": "4 m"}},
+            {"measure": "inflow", "at_least": {"blue": "9 m³/s"}},
+        ],
+    )
+    driven = rig(both, rule(id="zz-01", metric="inflow", **RULE))
+    driven.series("4*6")
+    assert [(event.rule.id, event.no_data) for event in driven.events] == [("aa-01", False), ("zz-01", False)]

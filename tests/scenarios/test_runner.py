@@ -7,7 +7,7 @@ import pytest
 
 from citybrain.codec import encode_event
 from citybrain.instants import SECOND
-from citybrain.model import Feed, Level, Status
+from citybrain.model import Feed, Level, Reset, Status
 from rules.ruleset import load_rules
 from scenarios.runner import feed_record, replay
 from simulators.fleet import simulate
@@ -99,9 +99,22 @@ def test_a_clock_of_a_trace_is_a_control_record_of_all_feeds():
     assert (found.feed, found.key, found.value, found.headers) == (None, None, None, {"control": b"clock"})
 
 
+def test_a_reset_of_a_trace_is_a_control_record_of_all_feeds():
+    found = feed_record(TraceRecord(START, reset=Reset("aa-01", "hs-a")))
+    assert (found.feed, found.key, found.headers) == (None, None, {"control": b"reset"})
+    assert found.value == b'{"rule":"aa-01","subject":"hs-a"}'
+
+
 def test_a_bad_record_of_a_trace_is_an_output_like_any_other(rules):
     (output,) = replay([TraceRecord(START, Feed.HYDROLOGY, "hs-hecheng", b"{")], rules)
     assert [one.reason.value for one in output.rejections] == ["schema"]
+
+
+@pytest.mark.parametrize("expects", [(), ("hs-hecheng",)])
+def test_a_site_that_the_header_names_is_missed_when_it_never_speaks(rules, expects):
+    clock = [TraceRecord(START + number * 30 * SECOND) for number in range(40)]
+    events = [event for output in replay(clock, rules, expects=expects) for event in output.events]
+    assert [event.subject.site for event in events] == list(expects)
 
 
 def test_nothing_comes_of_nothing(rules):

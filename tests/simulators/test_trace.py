@@ -1,11 +1,13 @@
 import re
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
+from citybrain.codec import decode
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import SECOND, parse_instant
-from citybrain.model import Feed
+from citybrain.model import Control, ControlKind, Feed, Reason, Rejection, Reset
 from simulators.trace import TraceHeader, TraceRecord, read_trace, write_trace
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
@@ -36,6 +38,41 @@ def test_a_trace_comes_back_as_it_was_written(tmp_path):
     ]
 
 
+def test_a_reset_stands_in_a_trace(tmp_path):
+    path = tmp_path / "a.jsonl"
+    order = TraceRecord(START, reset=Reset("aa-01", "hs-a"))
+    write_trace(path, HEADER, [order, RECORDS[2]])
+    assert list(read_trace(path)) == [order, RECORDS[2]]
+    assert path.read_bytes().splitlines()[1] == (
+        b'{"at":"2026-06-20T08:00:00+08:00","control":"reset","reset":{"rule":"aa-01","subject":"hs-a"}}'
+    )
+    assert decode(order.value, {"control": b"reset"}) == Control(ControlKind.RESET, order.reset)
+
+
+def test_the_sites_that_should_speak_stand_in_the_header(tmp_path):
+    path = tmp_path / "a.jsonl"
+    write_trace(path, replace(HEADER, sites=("hs-a", "hs-b")), RECORDS)
+    assert read_trace(path).header.sites == ("hs-a", "hs-b")
+    assert b'"sites":["hs-a","hs-b"]}' in path.read_bytes()
+    write_trace(path, HEADER, RECORDS)
+    assert read_trace(path).header.sites == ()
+    assert b'"sites"' not in path.read_bytes(), "a trace that names none is as it was"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])
+def test_what_is_no_number_spoils_its_own_record_only(tmp_path, number):
+    path = tmp_path / "a.jsonl"
+    write_trace(
+        path, HEADER, [RECORDS[0], replace(RECORDS[1], reading=READING.replace(b"4.5", number.encode())), *RECORDS[1:]]
+    )
+    records = list(read_trace(path))
+    assert [record.reading for record in records[2:]] == [READING, None]
+    assert records[1].reading is not None
+    found = decode(records[1].reading, {})
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.SCHEMA
+
+
 def test_a_failure_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("old", encoding="utf-8")
@@ -59,6 +96,11 @@ def test_a_failure_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path):
         (['{"trace":1}'], "1: found trace, expected the header fields note, seed"),
         ([LINE_1.replace("7", '"7"')], "1: found .* expected a whole seed"),
         ([LINE_1.replace("+08:00", "")], "1: .* has no offset, expected one such as"),
+        ([LINE_1.replace('""}', '"","sites":"all"}')], "1: found `sites` .*, expected a list of site ids"),
+        ([LINE_1.replace('""}', '"","sites":[7]}')], "1: found `sites` .*, expected a list of site ids"),
+        ([LINE_1, CLOCK.replace("clock", "reset")], "2: found `control` 'reset'"),
+        ([LINE_1, CLOCK.replace('"clock"', '"reset","reset":{"rule":"a"}')], "2: found `reset` .* expected its `rule`"),
+        ([LINE_1, CLOCK.replace('"clock"', '"reset","reset":7')], "2: found `reset` '7', expected its `rule`"),
         ([LINE_1], "1: found the end of the file, expected a clock record"),
         ([LINE_1, "", CLOCK], "2: found '', expected one JSON object"),
         ([LINE_1, "[]", CLOCK], r"2: found '\[\]', expected one JSON object"),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from citybrain.clock import ManualClock
+from citybrain.codec import decode as decode_record
 from citybrain.codec import decode_event
 from citybrain.errors import SnapshotError
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
-from citybrain.model import Feed
+from citybrain.model import Feed, Status
 from rules.intake import FeedRecord, Intake
 from rules.ruleset import RuleSet, load_rules
 from streams.checkpoint import Checkpoint, decode, encode, newest
@@ -77,7 +78,7 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-def make(log: MemoryLog, rules: RuleSet, clock: ManualClock) -> SiteStage:
+def make(log: MemoryLog, rules: RuleSet, clock: ManualClock, status: Status = Status.ACTUAL) -> SiteStage:
     return SiteStage(
         rules,
         names=NAMES,
@@ -87,6 +88,7 @@ def make(log: MemoryLog, rules: RuleSet, clock: ManualClock) -> SiteStage:
         telemetry=Telemetry(),
         checkpoint_every=10 * SECOND,
         on_checkpoint=lambda feed, partition, offset: log.told.append(f"commit {offset}"),
+        status=status,
     )
 
 
@@ -233,6 +235,60 @@ async def test_a_record_in_the_wrong_partition_is_rejected(rules, clock, monkeyp
     for partition in (right, (right + 1) % 12):
         await stage.take(replace(reading(0, 1.2), partition=partition))
     assert log.rejected == [b"misrouted"]
+
+
+@pytest.mark.parametrize(("status", "is_missed"), [(Status.ACTUAL, True), (Status.EXERCISE, False)])
+async def test_a_site_of_the_partition_that_never_speaks_is_missed_except_in_a_drill(
+    rules, clock, monkeypatch, status, is_missed
+):
+    #  Only clock records, for twenty minutes; a restart in between changes nothing.
+    monkeypatch.setattr(MemoryLog, "partition_count", lambda self, feed: 12)
+    log = MemoryLog()
+    number = partition_of(b"hs-hecheng", 12)
+    sites = {
+        site.id
+        for site in rules.registry.sites.values()
+        if site.kind in ("river-gauge", "rain-gauge") and partition_of(site.id.encode(), 12) == number
+    }
+    stage = make(log, rules, clock, status=status)
+    for offset in range(41):
+        record = FeedRecord(None, START + offset * 30 * SECOND, None, None, {"control": b"clock"})
+        if offset == 20:
+            await stage.save_all()
+            stage = make(log, rules, clock, status=status)
+        await stage.take(Delivery(Feed.HYDROLOGY, number, offset, record))
+    journal = [decode_event(one.value or b"") for one in log.sent if one.topic == NAMES.journal()]
+    assert "hs-hecheng" in sites
+    assert {event.subject.site for event in journal} == (sites if is_missed else set())
+    assert len(journal) == len({event.identifier for event in journal})
+
+
+async def test_a_held_reading_that_is_refused_goes_out_itself(rules, clock):
+    #  A stage out of range is held for a minute; a clock record lets it go.
+    feeds = {feed: replace(info, reorder_for=MINUTE) for feed, info in rules.registry.feeds.items()}
+    slow = RuleSet(replace(rules.registry, feeds=feeds), rules.rules.values())
+    log = MemoryLog()
+    stage = make(log, slow, clock)
+    await stage.take(reading(0, 999.0))
+    assert log.rejected == []
+    record = FeedRecord(None, START + MINUTE, None, None, {"control": b"clock"})
+    await stage.take(Delivery(Feed.HYDROLOGY, 0, 1, record))
+    (sent,) = (one for one in log.sent if one.topic == NAMES.rejected())
+    assert (sent.key, dict(sent.headers)["offset"]) == (b"hs-hecheng", b"")
+    assert decode_record(sent.value, {}) == decode_record(reading(0, 999.0).record.value, {})
+
+
+async def test_what_is_on_trial_is_recorded_and_told_to_nobody(rules, clock):
+    checked = rules.rules["fd-03"]
+    trial = replace(checked, rule=replace(checked.rule, is_trial=True))
+    log = MemoryLog()
+    stage = make(log, RuleSet(rules.registry, [trial]), clock)
+    await stage.take(reading(0, 1.2))
+    await stage.take(reading(1, 4.6))
+    assert [one.topic for one in log.sent] == [NAMES.journal()]
+    assert log.events == ["yellow firing"]
+    assert b"citybrain_alerts_open 0.0" in stage._telemetry.text()
+    assert b"citybrain_alert_events_total{" not in stage._telemetry.text()
 
 
 async def test_partitions_that_are_given_away_are_forgotten(rules, clock):
