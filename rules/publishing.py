@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from citybrain.alerts import AlertEvent, Ending, Subject
@@ -14,6 +15,7 @@ from rules.rule import Judge, SiteView, Ties, level_of
 from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
+NO_SPANS: Mapping[str, Spans] = MappingProxyType({})  # One for all: there are as many standings as sites and rules.
 
 
 @dataclass(slots=True)
@@ -26,7 +28,8 @@ class Standing:
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
     wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
-    spans: Mapping[str, Spans] = field(default_factory=dict)  # When temporary zones arm it, by zone or `THE_SITE`.
+    # When temporary zones arm it, by zone or `THE_SITE`.
+    spans: Mapping[str, Spans] = field(default_factory=lambda: NO_SPANS)
 
     def is_over(self, key: str, at: int) -> bool:
         """Tell whether a zone that should arm it does not at a time of the log."""
@@ -206,7 +209,8 @@ class Publisher:
         return event
 
     def _zones(self, zones: Sequence[str], spans: Spans | None, at: int) -> tuple[str, ...]:
-        """Return the zones that an event names: those in force, and those that arm the rule."""
+        """Return the zones that an event names: those of the holder that are in force, and those that arm the rule."""
         armed = spans.armed_at(at) if spans is not None else ()
-        here = {zone for zone in zones if self._registry.zones[zone].is_in_force(at)}
-        return tuple(sorted({*here, *armed}))
+        known = self._registry.zones
+        here = [zone for zone in zones if zone not in known or known[zone].is_in_force(at)]
+        return tuple(dict.fromkeys((*here, *armed)))

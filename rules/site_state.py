@@ -9,7 +9,7 @@ from rules.deadlines import LogClock
 from rules.explain import subject_of
 from rules.flapping import Flapping
 from rules.lifecycle import Alert
-from rules.publishing import THE_SITE, Standing
+from rules.publishing import NO_SPANS, THE_SITE, Standing
 from rules.reorder import Hold
 from rules.rule import Heard, Ties
 from rules.ruleset import SitePlan
@@ -91,7 +91,7 @@ class SiteState:
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
     """Return the state of a site that has not been heard yet."""
     standings = [
-        Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, {}))
+        Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, NO_SPANS))
         for place, judge in enumerate(plan.judges)
     ]
     hold = Hold(plan.reorder_for) if plan.reorder_for else None

@@ -85,6 +85,7 @@ class ThresholdJudge:
     is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
+    layout: str = field(init=False, compare=False, repr=False)  # Which rung each streak of a memory belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -101,6 +102,9 @@ class ThresholdJudge:
             if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
+        ranks = ((limit, "".join(str(rung.rank) for rung in limit.rungs)) for limit in self.limits)
+        layout = " ".join(f"{limit.measure}:{limit.comparison.value}:{found}" for limit, found in ranks)
+        object.__setattr__(self, "layout", layout)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "is_shut", self._quick_gate())
         leaves = tuple(
@@ -189,14 +193,17 @@ class ThresholdJudge:
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
-        return [[streak.dump() for streak in memory.streaks], memory.newest_at]
+        return [[streak.dump() for streak in memory.streaks], memory.newest_at, self.layout]
 
     def load(self, data: Any) -> Memory:
-        """Return the memory that `dump` wrote."""
+        """Return the memory that `dump` wrote; a new one where the site, or a zone, has other attributes since."""
+        streaks, newest_at, layout = data
         memory = self.new_memory()
-        for streak, dumped in zip(memory.streaks, data[0], strict=True):
+        if layout != self.layout:
+            return memory
+        for streak, dumped in zip(memory.streaks, streaks, strict=True):
             streak.load(dumped)
-        memory.newest_at = list(data[1])
+        memory.newest_at = list(newest_at)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
