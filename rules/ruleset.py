@@ -57,6 +57,7 @@ class CheckedRule:
     path: Path
     line: int
     column: int
+    override_places: tuple[tuple[int, int], ...]  # Line and column of each override.
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class RuleSet:
         self._plans: dict[str, SitePlan] = {}
         self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
         self._minds_silence = any(isinstance(checked.entry, NoDataRule) for checked in self.in_force)
-        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.in_force}
+        # Per rule the binders of its overrides, in their order, and that of the rule as it stands.
+        self._bind = {checked.rule.id: list(_binders(checked, registry)) for checked in self.in_force}
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set with nothing but one rule in it, in force even if it is a draft; for tests of that rule."""
@@ -145,7 +147,7 @@ class RuleSet:
             judge
             for checked in self.in_force
             if self._concerns(checked.entry.where, site, zones)
-            and (judge := self._bind[checked.rule.id](site)) is not None
+            and (judge := self._bound(checked, site, zones)) is not None
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -175,6 +177,24 @@ class RuleSet:
             late_max=feed.late_max,
             reorder_for=feed.reorder_for,
         )
+
+    def _bound(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> Judge | None:
+        """Bind a rule to a site, with the first of its overrides that concerns the site, if any."""
+        place = self._override_of(checked, site, zones)
+        return self._bind[checked.rule.id][-1 if place is None else place](site)
+
+    def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
+        overrides = enumerate(checked.entry.overrides)
+        return next((place for place, one in overrides if self._concerns(one.where, site, zones)), None)
+
+    def idle_overrides(self, checked: CheckedRule) -> set[int]:
+        """Return the places of the overrides of a rule that are the first to concern a site nowhere."""
+        idle: set[int | None] = set(range(len(checked.entry.overrides)))
+        for site in self.registry.sites.values() if idle else ():
+            zones = self.zones_at(site.position)
+            if self._concerns(checked.entry.where, site, zones):
+                idle.discard(self._override_of(checked, site, zones))
+        return {place for place in idle if place is not None}
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
         """Return the further scenarios that an event of the rule at the site belongs to."""
@@ -249,8 +269,10 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule in force that no site of the catalog could ever meet."""
+    """Yield a problem for each rule in force, and each override, that no site of the catalog could ever meet."""
     for checked in rules.in_force:
+        for place in sorted(rules.idle_overrides(checked)):
+            yield Problem(checked.path, *checked.override_places[place], "R252", {"key": checked.rule.id})
         if not rules.sites_of(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
@@ -268,7 +290,8 @@ def _check_file(
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))
-        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column)
+        overrides = tuple(document.place((*loc, "overrides", place)) for place in range(len(entry.overrides)))
+        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column, overrides)
     return problems
 
 
@@ -290,8 +313,13 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge | None]:
-    entry, rule = checked.entry, checked.rule
+def _binders(checked: CheckedRule, registry: Registry) -> Iterator[Callable[[Site], Judge | None]]:
+    for override in checked.entry.overrides:
+        yield _binder(checked.entry.overridden(override), checked.rule, registry)
+    yield _binder(checked.entry, checked.rule, registry)
+
+
+def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Callable[[Site], Judge | None]:
     if isinstance(entry, ThresholdRule):
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):

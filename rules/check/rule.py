@@ -13,10 +13,13 @@ from rules.check.limits import LimitsCheck
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
+from rules.shape.overrides import OverrideEntry
 from rules.shape.rule import RuleTest
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
 from rules.trial_series import parse_series
+
+_AS_WRITTEN = {"hold": "for"}
 
 
 class RuleCheck(LimitsCheck):
@@ -26,6 +29,17 @@ class RuleCheck(LimitsCheck):
         """Yield all that is wrong with the rule."""
         yield from self._where(rule.where, (*self.loc, "where"))
         yield from self._also_in(rule)
+        found = list(self._meaning(rule))
+        yield from found
+        known = {(problem.code, str(problem.values)) for problem in found}
+        for index, override in enumerate(rule.overrides):
+            faults = list(self._override((*self.loc, "overrides", index), rule, override))
+            yield from (fault for fault in faults if (fault.code, str(fault.values)) not in known)
+        for index, test in enumerate(rule.tests):
+            yield from self._test((*self.loc, "tests", index), test)
+
+    def _meaning(self, rule: AnyRule) -> Iterator[Problem]:
+        """Check what the rule decides by."""
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
@@ -33,8 +47,19 @@ class RuleCheck(LimitsCheck):
                 yield from self._no_data(rule)
             case GeofenceRule():
                 yield from self._geofence(rule)
-        for index, test in enumerate(rule.tests):
-            yield from self._test((*self.loc, "tests", index), test)
+
+    def _override(self, loc: Loc, rule: AnyRule, override: OverrideEntry) -> Iterator[Problem]:
+        """Check an override, and the rule with it in place as a rule of its own."""
+        yield from self._where(override.where, (*loc, "where"))
+        fields = _replaceable(rule)
+        strange = [name for name in override.replaced if name not in fields]
+        for name in strange:
+            word = _AS_WRITTEN.get(name, name)
+            expected = ", ".join(_AS_WRITTEN.get(field, field) for field in fields)
+            yield self.document.problem((*loc, word), "R251", key=word, expected=expected)
+        if not strange:
+            overridden = RuleCheck(self.document, self.registry, self.scenario, loc)
+            yield from overridden._meaning(rule.overridden(override))
 
     def _test(self, loc: Loc, test: RuleTest) -> Iterator[Problem]:
         if test.site not in self.registry.sites:
@@ -89,3 +114,18 @@ class RuleCheck(LimitsCheck):
         for kind in rule.where.kind:
             if kind in self.registry.kinds and not self.registry.kinds[kind].moves:
                 yield self.document.problem((*self.loc, "where", "kind"), "R214", key=kind)
+
+
+def _replaceable(rule: AnyRule) -> list[str]:
+    """Return the fields that an override of the rule may replace."""
+    fields = ["keep_firing_for", "min_life"]
+    match rule:
+        case ThresholdRule():
+            fields.append("hold")
+            if rule.limits:
+                fields.append("limits")
+            else:
+                fields += [rule.all_limits()[0].comparison.value, "clear"]
+        case NoDataRule():
+            fields.append("silent_for")
+    return fields

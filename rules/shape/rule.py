@@ -1,7 +1,7 @@
 """What every rule says, whatever its type, with the tests that stand beside it."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
 from citybrain.sites import SiteId
+from rules.shape.overrides import OverrideEntry
 from rules.shape.places import Where
 
 RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
@@ -64,6 +65,7 @@ class RuleEntry(Entry):
     hazard: KindName
     status: RuleStatus = RuleStatus.ACTIVE
     where: Where
+    overrides: tuple[OverrideEntry, ...] = ()
     also_in: tuple[AlsoIn, ...] = ()
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
@@ -76,3 +78,7 @@ class RuleEntry(Entry):
     respond_within: Duration
     false_positives: Words
     tests: tuple[RuleTest, ...] = ()
+
+    def overridden(self, override: OverrideEntry) -> Self:
+        """Return the rule as it is at the sites of one of its overrides."""
+        return self.model_copy(update={**override.replaced, "overrides": ()})
