@@ -18,9 +18,11 @@ from rules.binding.geofence import GeofenceBinder
 from rules.binding.no_data import bind_silence
 from rules.binding.threshold import ThresholdBinder
 from rules.binding.units import series_key
+from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
+from rules.inhibition import Inhibition
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
@@ -37,6 +39,7 @@ _WORDS_ONLY = {
     "rows",
     "status",
     "also_in",
+    "inhibits",
     "words",
     "source",
     "cause",
@@ -132,6 +135,14 @@ class RuleSet:
         """Tell whether a rule minds the silence of the site."""
         # Most plans are not there yet at the start, and without such a rule none is needed.
         return self._minds_silence and any(judge.is_about_silence for judge in self.plan_for(site).judges)
+
+    def inhibitions(self) -> dict[str, tuple[Inhibition, ...]]:
+        """Return what the rules in force do to the alerts of others, by the rule that does it."""
+        return {
+            checked.rule.id: tuple(Inhibition(one.rule, one.level, one.within) for one in checked.entry.inhibits)
+            for checked in self.in_force
+            if checked.entry.inhibits
+        }
 
     def sites_of(self, rule_id: str) -> list[Site]:
         """Return the sites that the rule is armed at."""
@@ -252,15 +263,22 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
     if not paths:
         return None, [Problem(rules, 1, 1, "R120", {"pattern": "*.yaml"})]
     checked: dict[str, CheckedRule] = {}
+    links: list[Link] = []
+    # One file, or the folder of one scenario, may name rules that stand elsewhere.
+    are_all_read = rules.is_dir() and rules.name not in set(Scenario)
     for path in paths:
         document, faults = load(path)
         problems += faults
         if document is None:
+            are_all_read = False
             continue
         file, faults = validated(document, RuleFile)
         problems += faults
+        are_all_read &= file is not None
         if file is not None:
             problems += _check_file(document, file, registry, checked)
+            links += [link for index, entry in enumerate(file.rules) for link in links_of(document, index, entry)]
+    problems += link_problems(links, checked, are_all_read=are_all_read)
     if problems:
         return None, sorted_problems(problems)
     rules_set = RuleSet(registry, checked.values())

@@ -9,6 +9,7 @@ from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
 from citybrain.sites import SiteId
+from rules.inhibition import Within
 from rules.shape.overrides import OverrideEntry
 from rules.shape.places import Where
 
@@ -56,6 +57,14 @@ class AlsoIn(Entry):
     where: Where | None = None  # Only the events of these sites.
 
 
+class InhibitsEntry(Entry):
+    """A rule whose open alerts say nothing new while one of this rule is open near by."""
+
+    rule: RuleId
+    level: Level  # Up to this level.
+    within: Within = Within.COUNTY
+
+
 class RuleEntry(Entry):
     """What every rule says, whatever its type."""
 
@@ -67,6 +76,7 @@ class RuleEntry(Entry):
     where: Where
     overrides: tuple[OverrideEntry, ...] = ()
     also_in: tuple[AlsoIn, ...] = ()
+    inhibits: tuple[InhibitsEntry, ...] = ()
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
