@@ -105,9 +105,12 @@ class Evidence:
     window: Duration | None = None
     take: str | None = None  # sum, mean, min, max, change or slope over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
+    sites: tuple[str, ...] = ()  # Of an alert about an area: the sites that decided, at most `EVIDENCE_SITES_MAX`.
+    alerts: tuple[str, ...] = ()  # Of an alert about alerts: their identifiers, at most `EVIDENCE_SITES_MAX`.
 
 
 EVIDENCE_READINGS_MAX = 12
+EVIDENCE_SITES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)

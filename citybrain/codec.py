@@ -56,7 +56,7 @@ def decode_event(value: bytes) -> AlertEvent:
 
 
 def _is_frame(value: bytes) -> bool:
-    return value.lstrip()[:1] == b"["
+    return value[:1] != b"{" and value.lstrip()[:1] == b"["
 
 
 def _checked_frame(frame: tuple[Reading, ...]) -> Decoded:

@@ -45,6 +45,12 @@ def widened(area: Area, *, by_m: float) -> Area:
     return shapely.transform(in_metres.buffer(by_m), lambda points: points / scale)
 
 
+def inner_point(area: Area) -> tuple[float, float]:
+    """Return a position that surely lies inside the area, to 1e-6 degree."""
+    point = area.representative_point()
+    return round(point.x, 6), round(point.y, 6)
+
+
 def polygon(points: Sequence[tuple[float, float]]) -> Area:
     """Return the area inside a ring of points. Raises ValueError if the ring crosses itself or is too short."""
     if len(points) < 3:
@@ -81,6 +87,30 @@ def distance_m(first: tuple[float, float], second: tuple[float, float]) -> float
     east = (second[0] - first[0]) * math.cos(lat)
     north = second[1] - first[1]
     return math.hypot(east, north) * _METRES_PER_DEGREE
+
+
+def point(position: tuple[float, float]) -> Area:
+    """Return a position as an area without extent."""
+    return shapely.Point(position)
+
+
+def gap_m(first: Area, second: Area) -> float:
+    """Return the distance in metres from edge to edge, 0 where they touch; good to 1 % below a hundred kilometres."""
+    lat = (first.centroid.y + second.centroid.y) / 2
+    scale = [_METRES_PER_DEGREE * math.cos(math.radians(lat)), _METRES_PER_DEGREE]
+    one, other = (shapely.transform(area, lambda points: points * scale) for area in (first, second))
+    return float(shapely.distance(one, other))
+
+
+def size_of(area: Area) -> float:
+    """Return a number by which areas of one city can be ordered by their extent: square degrees."""
+    return float(area.area)
+
+
+def bearing_deg(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """Return the direction from one position to another, degrees clockwise from north; good to 1 deg below 100 km."""
+    east = (second[0] - first[0]) * math.cos(math.radians((first[1] + second[1]) / 2))
+    return math.degrees(math.atan2(east, second[1] - first[1])) % 360
 
 
 class AreaIndex:

@@ -19,7 +19,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 KindName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 
 
-WORD = "word"  # The unit of an attribute that is no quantity.
+# What stands in place of a unit where an attribute is no quantity.
+WORD = "word"
+HOURS = "hours"  # Hours of the day, such as `10:30-13:30`.
 
 
 class Shape(StrEnum):
@@ -64,15 +66,18 @@ class Metric(Entry):
 
 
 def _unit_or_word(text: str) -> str:
-    return text if text == WORD else known_unit(text)
+    return text if text in (WORD, HOURS) else known_unit(text)
+
+
+AttributeUnit = Annotated[str, AfterValidator(_unit_or_word)]
 
 
 class Kind(Entry):
-    """A kind of site: what it measures and which attributes it may carry, each with its unit (or `word`)."""
+    """A kind of site: what it measures, and which attributes it may carry, each with its unit, `word` or `hours`."""
 
     words: Words = Field(alias="name")
     metrics: Annotated[tuple[Name, ...], Field(min_length=1)]
-    attributes: dict[Name, Annotated[str, AfterValidator(_unit_or_word)]] = {}
+    attributes: dict[Name, AttributeUnit] = {}
     period: Duration = 5 * MINUTE
     moves: bool = False  # Its readings carry a position.
 

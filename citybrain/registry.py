@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from citybrain import geometry
+from citybrain.attributes import Attribute, AttributeEntry, Dated, parse_attribute, quantities_of
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.faults import said_by
-from citybrain.metrics import WORD, FeedFile, Kind, Metric, Shape
+from citybrain.metrics import FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
-from citybrain.sites import Attribute, Site, SiteEntry, SiteFile
-from citybrain.units import parse_quantity
-from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile
+from citybrain.rivers import Reach, RiverFile, RiverPoint, course_of
+from citybrain.sites import Site, SiteFile
+from citybrain.units import Quantity, format_number, parse_quantity
+from citybrain.zones import CountyFile, Zone, ZoneEntry, ZoneFile, ZoneKind, ZoneKindFile
 
 SHIPPED = Path(__file__).parent / "catalog"
 COUNTY = "county"
+CITY = "331100"  # Lishui's own adcode of GB/T 2260.
+CITY_WORDS = Words("丽水市", "Lishui")
+ZONE_KINDS = "zone-kinds.yaml"
+RIVERS = "rivers.yaml"
+_NOT_NEEDED = {"*.geojson", RIVERS}  # Files that a catalog may lack.
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +47,14 @@ class Registry:
     kind_feeds: Mapping[str, Feed]
     sites: Mapping[str, Site]
     zones: Mapping[str, Zone]
+    zone_kinds: Mapping[str, ZoneKind]
+    reaches: Mapping[str, Reach]  # Of the river graph; empty where no file declares one.
     content_hash: str
 
     def county_name(self, adcode: str) -> Words:
         """Return the name of a county; its adcode where no outline names it."""
+        if adcode == CITY:
+            return CITY_WORDS
         zone = self.zones.get(adcode)
         return zone.words if zone is not None else Words(adcode, adcode)
 
@@ -61,7 +72,7 @@ class Registry:
 
 
 def load_registry(folder: Path | None = None) -> Registry:
-    """Return the registry of a catalog folder (`feeds/`, `sites/`, `zones/`), by default the shipped one.
+    """Return the registry of a catalog folder (`feeds/`, `sites/`, `zones/` and more), by default the shipped one.
 
     Raises CatalogError whose text lists every fault with its place.
     """
@@ -90,6 +101,8 @@ class _Reader:
         self.kinds: dict[str, Kind] = {}
         self.kind_feeds: dict[str, Feed] = {}
         self._kind_places: dict[str, Document] = {}
+        self.zone_kinds: dict[str, ZoneKind] = {}
+        self.reaches: dict[str, Reach] = {}
         self.zones: dict[str, Zone] = {}
         self.sites: dict[str, Site] = {}
 
@@ -97,6 +110,10 @@ class _Reader:
         for document in self._documents("feeds", "*.yaml"):
             self._read_feed(document)
         self._check_kinds()
+        for document in self._documents(".", RIVERS):
+            self._read_rivers(document)
+        for document in self._documents(".", ZONE_KINDS):
+            self._read_zone_kinds(document)
         for document in self._documents("zones", "*.geojson"):
             self._read_counties(document)
         for document in self._documents("zones", "*.yaml"):
@@ -110,12 +127,14 @@ class _Reader:
             self.kind_feeds,
             self.sites,
             self.zones,
+            self.zone_kinds,
+            self.reaches,
             self._digest.hexdigest(),
         )
 
     def _documents(self, name: str, pattern: str) -> Iterator[Document]:
         paths = sorted((self._folder / name).glob(pattern))
-        if not paths and pattern == "*.yaml":
+        if not paths and pattern not in _NOT_NEEDED:
             self.problems.append(Problem(self._folder / name, 1, 1, "R120", {"pattern": pattern}))
         for path in paths:
             document, problems = load(path)
@@ -150,6 +169,46 @@ class _Reader:
                     place = ("kinds", name, "metrics", index)
                     self.problems.append(self._kind_places[name].problem(place, "R126", key=metric))
 
+    def _read_rivers(self, document: Document) -> None:
+        file, problems = validated(document, RiverFile)
+        self.problems += problems
+        self.reaches = dict(file.reaches) if file else {}
+        for name, reach in self.reaches.items():
+            place = ("reaches", name, "next")
+            if reach.next is not None and reach.next not in self.reaches:
+                self.problems.append(document.problem(place, "R233", key=reach.next, file=RIVERS))
+            course = course_of(self.reaches, name)
+            last = self.reaches.get(course[-1])
+            if last is not None and last.next == name and name == min(course):  # One complaint a circle.
+                self.problems.append(document.problem(place, "R234", course=" → ".join([*course, name])))
+
+    def _river_point(
+        self, document: Document, loc: tuple[str | int, ...], attributes: Mapping[str, Attribute]
+    ) -> RiverPoint | None:
+        """Return where `reach` and `chainage` say that something is; a reach alone is a word like any other."""
+        written, chainage = attributes.get("reach"), attributes.get("chainage")
+        named = written if isinstance(written, tuple) else ()
+        place = (*loc, "attributes", "reach")
+        unknown = [reach for reach in named if reach not in self.reaches]
+        if self.reaches or chainage is not None:
+            self.problems += [document.problem(place, "R233", key=reach, file=RIVERS) for reach in unknown]
+        if not isinstance(chainage, Quantity) or unknown:
+            return None
+        length_km = self.reaches[named[0]].length / 1000 if len(named) == 1 else 0.0
+        if len(named) != 1 or not 0 <= chainage.number <= length_km:
+            place = (*loc, "attributes", "chainage")
+            expected = f"0 to {format_number(length_km)} km"
+            self.problems.append(document.problem(place, "R235", found=chainage, expected=expected))
+            return None
+        return RiverPoint(named[0], chainage.number * 1000)
+
+    def _read_zone_kinds(self, document: Document) -> None:
+        file, problems = validated(document, ZoneKindFile)
+        self.problems += problems
+        for name, kind in file.kinds.items() if file else ():
+            assert file is not None, "kinds come from a file"
+            self.zone_kinds[name] = kind.model_copy(update={"attributes": {**file.attributes, **kind.attributes}})
+
     def _read_counties(self, document: Document) -> None:
         file, problems = validated(document, CountyFile)
         self.problems += problems
@@ -168,8 +227,13 @@ class _Reader:
     def _read_zones(self, document: Document) -> None:
         file, problems = validated(document, ZoneFile)
         self.problems += problems
-        for index, entry in enumerate(file.zones if file else ()):
-            assert file is not None, "entries come from a file"
+        if file is None:
+            return
+        kind = self.zone_kinds.get(file.kind)
+        if kind is None:
+            self.problems.append(document.problem(("kind",), "R230", key=file.kind, file=ZONE_KINDS))
+            return
+        for index, entry in enumerate(file.zones):
             if entry.id in self.zones:
                 self.problems.append(document.problem(("zones", index, "id"), "R121", key=entry.id))
             try:
@@ -177,7 +241,13 @@ class _Reader:
             except ValueError as error:
                 self.problems.append(document.problem(("zones", index), "R110", **said_by(error)))
                 continue
-            self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area)
+            span = (entry.start, entry.end) if entry.start is not None and entry.end is not None else None
+            if kind.temporary != (span is not None):
+                code = "R231" if kind.temporary else "R232"
+                self.problems.append(document.problem(("zones", index, "start"), code, key=file.kind))
+            attributes = self._attributes(document, ("zones", index), entry.attributes, kind.attributes)
+            river = self._river_point(document, ("zones", index), attributes)
+            self.zones[entry.id] = Zone(entry.id, file.kind, entry.words, area, attributes, span, river)
 
     def _read_sites(self, document: Document) -> None:
         file, problems = validated(document, SiteFile)
@@ -195,6 +265,7 @@ class _Reader:
                 self.problems.append(document.problem((*loc, "id"), "R121", key=entry.id))
             if entry.county not in self.zones:
                 self.problems.append(document.problem((*loc, "county"), "R123", key=entry.county))
+            attributes = self._attributes(document, loc, entry.attributes, kind.attributes)
             self.sites[entry.id] = Site(
                 entry.id,
                 entry.words,
@@ -204,30 +275,34 @@ class _Reader:
                 entry.position,
                 entry.period or file.period or kind.period,
                 kind.metrics,
-                self._attributes(document, loc, entry, kind),
+                attributes,
                 kind.moves,
+                self._river_point(document, loc, attributes),
+                any(isinstance(attribute, Dated) for attribute in attributes.values()),
             )
 
     def _attributes(
-        self, document: Document, loc: tuple[str | int, ...], entry: SiteEntry, kind: Kind
+        self,
+        document: Document,
+        loc: tuple[str | int, ...],
+        written: Mapping[str, AttributeEntry],
+        declared: Mapping[str, str],
     ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
-        for name, value in entry.attributes.items():
+        for name, value in written.items():
             place = (*loc, "attributes", name)
-            expected = kind.attributes.get(name)
+            expected = declared.get(name)
             if expected is None:
-                self.problems.append(document.problem(place, "R124", key=name, known=", ".join(kind.attributes)))
-            elif expected == WORD:
-                attributes[name] = (value,) if isinstance(value, str) else tuple(value)
-            else:
-                try:
-                    quantity = parse_quantity(str(value))
-                except ValueError as error:
-                    self.problems.append(document.problem(place, "R110", **said_by(error)))
-                    continue
-                if quantity.unit != expected:
-                    self.problems.append(document.problem(place, "R125", found=quantity.unit, expected=expected))
-                attributes[name] = quantity
+                self.problems.append(document.problem(place, "R124", key=name, known=", ".join(declared)))
+                continue
+            try:
+                attribute = parse_attribute(value, expected)
+            except ValueError as error:
+                self.problems.append(document.problem(place, "R110", **said_by(error)))
+                continue
+            for unit in {quantity.unit for quantity in quantities_of(attribute)} - {expected}:
+                self.problems.append(document.problem(place, "R125", found=unit, expected=expected))
+            attributes[name] = attribute
         return attributes
 
 

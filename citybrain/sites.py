@@ -5,10 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from citybrain.attributes import Attribute, AttributeEntry
 from citybrain.instants import Duration
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Feed, Words
-from citybrain.units import Quantity
+from citybrain.rivers import RiverPoint
 
 # How many periods a periodic metric may stay silent before what it said is no longer known: two readings missing and
 # the third half a period late on its way [E].
@@ -27,7 +28,7 @@ class SiteEntry(Entry):
     position: Annotated[LonLat, Field(description="lon, lat in the file's coordinate system")]
     elevation: str | None = None
     period: Duration | None = None
-    attributes: dict[Name, str | list[str]] = {}
+    attributes: dict[Name, AttributeEntry] = {}
     note: str | None = None
 
 
@@ -39,9 +40,6 @@ class SiteFile(Entry):
     period: Duration | None = None
     source: str
     sites: Annotated[tuple[SiteEntry, ...], Field(min_length=1)]
-
-
-Attribute = Quantity | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,8 @@ class Site:
     metrics: tuple[str, ...]
     attributes: dict[str, Attribute]
     moves: bool = False
+    river: RiverPoint | None = None  # Where `reach` and `chainage` say that it is.
+    is_dated: bool = False  # Whether any attribute goes by season or hour.
 
     def silent_for(self, covers: int | None) -> int:
         """Return how old a value of this site may grow before it is unknown, given the span it covers, if any."""

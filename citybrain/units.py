@@ -2,6 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from citybrain.faults import Fault
 
@@ -45,6 +48,11 @@ UNITS: dict[str, str] = {
     "class": "类",
     "mm/h": "毫米/小时",
     "h": "小时",
+    "sites": "个站点",
+    "alerts": "条报警",
+    "hazards": "种灾害",
+    "periods": "个周期",
+    "level": "",
 }
 
 # Other ways to write a unit, each mapped to the one spelling that is kept.
@@ -101,6 +109,38 @@ def known_unit(unit: str) -> str:
     if unit not in UNITS:
         raise Fault("unknown_unit", found=repr(unit), known=", ".join(UNITS))
     return unit
+
+
+def _number_of(written: object, **factors: float) -> float:
+    """Return a quantity as a number of the first unit; a bare number is one of it already."""
+    if isinstance(written, float):
+        return written
+    quantity = parse_quantity(str(written))
+    if quantity.unit not in factors:
+        raise Fault("other_unit", found=quantity.unit, expected=", ".join(factors))
+    return quantity.number * factors[quantity.unit]
+
+
+def _metres(written: object) -> float:
+    return _number_of(written, m=1, km=1000)
+
+
+def _degrees(written: object) -> float:
+    return _number_of(written, deg=1)
+
+
+Length = Annotated[
+    float,
+    BeforeValidator(_metres),
+    Field(gt=0),
+    WithJsonSchema({"type": "string", "examples": ["500 m", "5 km"]}),
+]
+"""A length in an author's file: metres inside, `5 km` outside."""
+
+Angle = Annotated[
+    float, BeforeValidator(_degrees), Field(gt=0, le=360), WithJsonSchema({"type": "string", "examples": ["60 deg"]})
+]
+"""An angle in an author's file: degrees inside, `60 deg` outside."""
 
 
 def format_number(number: float) -> str:

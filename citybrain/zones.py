@@ -1,15 +1,38 @@
-"""Zones: named areas with a kind, from `citybrain/catalog/zones/` (YAML circles and boxes, GeoJSON polygons)."""
+"""Zones: named areas with a kind, from `citybrain/catalog/zones/` (YAML circles and boxes, GeoJSON polygons).
 
-from dataclasses import dataclass
+The kinds, and what zones of each may carry, are declared in `citybrain/catalog/zone-kinds.yaml`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from citybrain.attributes import Attribute, AttributeEntry
 from citybrain.faults import Fault
 from citybrain.geometry import Area
-from citybrain.metrics import Entry, KindName
+from citybrain.instants import Instant
+from citybrain.metrics import AttributeUnit, Entry, KindName, Name
 from citybrain.model import Words
+from citybrain.rivers import RiverPoint
 from citybrain.sites import LonLat, SiteId
+
+
+class ZoneKind(Entry):
+    """A kind of zone: which attributes its zones may carry, each with its unit (or `word`, or `hours`)."""
+
+    words: Words = Field(alias="name")
+    attributes: dict[Name, AttributeUnit] = {}
+    temporary: bool = False  # Its zones have a start and an end.
+
+
+class ZoneKindFile(Entry):
+    """`citybrain/catalog/zone-kinds.yaml`: the kinds of zone; `attributes` are common to all of them."""
+
+    source: str
+    attributes: dict[Name, AttributeUnit] = {}
+    kinds: dict[KindName, ZoneKind]
 
 
 class Circle(Entry):
@@ -27,10 +50,15 @@ class ZoneEntry(Entry):
     circle: Circle | None = None
     box: Annotated[tuple[float, float, float, float], Field(description="west, south, east, north")] | None = None
     polygon: tuple[LonLat, ...] | None = None
+    start: Instant | None = None
+    end: Instant | None = None
+    attributes: dict[Name, AttributeEntry] = {}
     note: str | None = None
 
     @model_validator(mode="after")
-    def _has_one_outline(self) -> "ZoneEntry":
+    def _is_consistent(self) -> "ZoneEntry":
+        if (self.start is None) != (self.end is None) or (self.start or 0) > (self.end or 0):
+            raise Fault("zone_span")
         given = [name for name in ("circle", "box", "polygon") if getattr(self, name) is not None]
         if len(given) != 1:
             raise Fault("outline", found=given)
@@ -77,9 +105,16 @@ class CountyFile(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A named area of one kind."""
+    """A named area of one kind; a temporary one is in force from `start` until just before `end`."""
 
     id: str
     kind: str
     words: Words
     area: Area
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    span: tuple[int, int] | None = None  # Start and end of a temporary zone.
+    river: RiverPoint | None = None  # Where `reach` and `chainage` say that it is.
+
+    def is_in_force(self, instant: int) -> bool:
+        """Tell whether the zone is there at the instant."""
+        return self.span is None or self.span[0] <= instant < self.span[1]

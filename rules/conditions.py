@@ -81,7 +81,6 @@ class Conditions:
 
 def combine(answers: Sequence[bool | None], *, any_of: bool) -> bool | None:
     """Return "all of" or "any of" several answers. Unknown stays unknown unless the others decide."""
-    decisive = any_of
-    if any(answer is decisive for answer in answers):
-        return decisive
-    return None if any(answer is None for answer in answers) else not decisive
+    if any_of in answers:
+        return any_of
+    return None if None in answers else not any_of

@@ -42,7 +42,8 @@ class LogClock:
         self.at: int | None = None
         self.living = 0
         self.silent_spans = 0  # How often the log itself was silent.
-        self._silences: list[tuple[int, str, str]] = []
+        # The `Heard` of a series is one object for as long as the heap lives, so that entries never compare by it.
+        self._silences: list[tuple[int, str, str, Heard, Sequence[int]]] = []
         self._wakes: list[tuple[int, str, int]] = []
 
     def restore(self, at: int | None, living: int) -> None:
@@ -58,7 +59,9 @@ class LogClock:
         if span <= 0:
             return True
         living = self.living + (span if span <= LOG_SILENT_MAX else 0)
-        if (self._silences and self._silences[0][0] <= living) or (self._wakes and self._wakes[0][0] <= at):
+        if (self._silences and self._silences[0][0] <= living and self._is_silent(living)) or (
+            self._wakes and self._wakes[0][0] <= at
+        ):
             return False
         self.silent_spans += span > LOG_SILENT_MAX
         self.at, self.living = at, living
@@ -89,7 +92,7 @@ class LogClock:
         heard.due = None
         if heard.passed < len(spans):
             heard.due = max(heard.at + spans[heard.passed], self.living)
-            heapq.heappush(self._silences, (heard.due, site, series))
+            heapq.heappush(self._silences, (heard.due, site, series, heard, spans))
 
     def schedule_wake(self, site: str, place: int, at: int) -> None:
         """Set a time at which a judge is asked again."""
@@ -97,7 +100,7 @@ class LogClock:
 
     def _next(self, at: int, living: int, ahead: int) -> Silence | Wake | None:
         """Take the next deadline up to both times; a wake goes before a silence of the same time."""
-        silence = self._silences[0] if self._silences and self._silences[0][0] <= living else None
+        silence = self._silences[0] if self._is_silent(living) else None
         wake = self._wakes[0] if self._wakes and self._wakes[0][0] <= at else None
         if wake is not None and (silence is None or wake[0] <= silence[0] + ahead):
             heapq.heappop(self._wakes)
@@ -106,3 +109,16 @@ class LogClock:
             heapq.heappop(self._silences)
             return Silence(silence[1], silence[2], silence[0], silence[0] + ahead)
         return None
+
+    def _is_silent(self, living: int) -> bool:
+        """Tell whether a silence falls due up to a time. Deadlines of series that were heard since are put off."""
+        while self._silences and self._silences[0][0] <= living:
+            due, site, series, heard, spans = self._silences[0]
+            if heard.due != due:
+                heapq.heappop(self._silences)  # A deadline that was moved forward has left this one behind.
+            elif heard.at + spans[heard.passed] > due:
+                heard.due = heard.at + spans[heard.passed]
+                heapq.heapreplace(self._silences, (heard.due, site, series, heard, spans))
+            else:
+                return True
+        return False

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from citybrain.attributes import Attribute
 from citybrain.instants import DAY, HOUR
 from citybrain.model import Words
-from citybrain.sites import Attribute
 from citybrain.units import Quantity
 from rules.indices import parking
 from rules.indices.air import AirQuality, Edition, aqi_1h

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from citybrain.attributes import attributes_at
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from rules.derived import Derived, history_inputs
@@ -22,7 +23,9 @@ class DerivedSeries:
         inputs = (
             self._histories(series, instant) if self.derived.history else self._known(series, instant, site, registry)
         )
-        return self.derived.compute(inputs, site.attributes)
+        return self.derived.compute(
+            inputs, attributes_at(site.attributes, instant) if site.is_dated else site.attributes
+        )
 
     def _histories(self, series: Mapping[str, Series], instant: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -9,7 +9,7 @@ itself was silent, not the sensor, and that span counts for nothing. Sites that 
 first record on, so that one that never speaks is missed too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +26,12 @@ from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import THE_SITE, Publisher, When
-from rules.rule import Heard, Judge
-from rules.ruleset import RuleSet
+from rules.rule import Heard
+from rules.ruleset import RuleSet, SitePlan
 from rules.series import Arrival, Series
+from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
-from rules.site_state import Shelf, SiteState, last_events, load_state, new_series, new_state
+from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
@@ -44,31 +45,13 @@ class Judgement:
 
     events: tuple[AlertEvent, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
 
 NOTHING = Judgement()
 
 
-class _Intake:
-    """What one reading brought: the series with new samples, and the metrics that were not taken, by reason."""
-
-    __slots__ = ("has_news", "refused", "touched")
-
-    def __init__(self) -> None:
-        self.touched: list[str] = []
-        self.has_news = False  # Whether anything is newer than all before it.
-        self.refused: dict[Reason, list[tuple[str, str]]] | None = None  # (metric, text)
-
-    def refuse(self, reason: Reason, metric: str, text: str) -> None:
-        if self.refused is None:
-            self.refused = {}
-        self.refused.setdefault(reason, []).append((metric, text))
-
-    def rejections(self, site: str) -> tuple[Rejection, ...]:
-        return tuple(
-            Rejection(reason, "; ".join(text for _, text in pairs), site, tuple(metric for metric, _ in pairs))
-            for reason, pairs in (self.refused or {}).items()
-        )
+_Refusal = tuple[Reason, str, str]  # Why one metric of a reading was not taken: reason, metric, text.
 
 
 class Engine:
@@ -89,6 +72,7 @@ class Engine:
         self._status = status
         self._drill = drill
         self._sites: dict[str, SiteState] = {}
+        self._signals: list[Signal] = []  # Told since the last record; handed out with it.
         self._clock = LogClock()
         self._refused: list[Rejection] = []  # Of readings that were held, until the record at hand is judged.
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
@@ -111,8 +95,10 @@ class Engine:
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""
-        events = [] if self._clock.move_quietly(at) else self._move_to(at)
-        at = max(at, self._clock.at or at)
+        clock = self._clock
+        events = [] if clock.move_quietly(at) else self._move_to(at)
+        assert clock.at is not None, "it has just moved"
+        at = clock.at
         state = self._sites.get(reading.site)
         if state is None or (feed is not None and feed is not state.plan.site.feed):
             site, rejection = self._site_of(reading, feed)
@@ -126,12 +112,22 @@ class Engine:
                 self._clock.schedule_wake(state.id, HELD, due)
                 return self._judgement(events)
             self._wait_for(state)
-        intake = self._take_in(state, reading, at)
-        if intake.touched:
-            self._judge_touched(state, intake, at, events)
-        if not (events or intake.refused or self._refused):
+        refused: list[_Refusal] = []
+        self._judge_reading(state, reading, at, events, refused)
+        if not (events or refused or self._refused or self._signals):
             return NOTHING
-        return self._judgement(events, intake.rejections(reading.site))
+        return self._judgement(events, _rejections(reading.site, refused))
+
+    def _judge_reading(
+        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list["_Refusal"]
+    ) -> None:
+        """Take a reading in and judge what it touches."""
+        touched: list[str] = []
+        self._take_in(state, reading, at, touched, refused)
+        if touched:
+            self._judge_touched(state, touched, at, events)
+            if state.plan.senders:
+                self._tell(state, touched, at)
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
@@ -150,7 +146,8 @@ class Engine:
         if (state := self._sites.get(site)) is not None:
             for standing in state.standings:
                 if standing.judge.rule.id == order.rule:
-                    when = When(self._instant(state, standing.judge, at), max(at, self._clock.at or at))
+                    instant = at if standing.judge.is_about_silence else _newest_of(state, standing.judge.series_keys)
+                    when = When(instant, max(at, self._clock.at or at))
                     self._publisher.reset(state, standing, when, zone or THE_SITE, events)
         return self._judgement(events)
 
@@ -232,16 +229,18 @@ class Engine:
 
     def _wait_for(self, state: SiteState) -> None:
         """Wait, from now on, for the series that rules about silence name and that were never heard."""
-        for judge in state.plan.judges:
-            key = judge.series_keys[0]
-            if judge.is_about_silence and key not in state.heard:
+        keys = [judge.series_keys[0] for judge in state.plan.judges if judge.is_about_silence]
+        if any(sender.silences for sender in state.plan.senders):
+            keys.append(ANY_METRIC)
+        for key in keys:
+            if key not in state.heard:
                 ever = bool(state.series) if key == ANY_METRIC else key in state.series
                 state.heard[key] = Heard(self._clock.living, ever=ever)
                 self._schedule(state, key)
 
     def _judgement(self, events: list[AlertEvent], rejections: tuple[Rejection, ...] = ()) -> Judgement:
         """Return what came of a record, and of the readings whose time it let come."""
-        judged = Judgement(tuple(events), (*self._refused, *rejections))
+        judged = Judgement(tuple(events), (*self._refused, *rejections), self._told())
         self._refused.clear()
         return judged
 
@@ -267,24 +266,27 @@ class Engine:
         """Judge the readings that were held for long enough."""
         self._wait_for(state)
         for reading in state.hold.release(at) if state.hold is not None else ():
-            intake = self._take_in(state, reading, at)
-            if intake.touched:
-                self._judge_touched(state, intake, at, events)
-            self._refused += [replace(one, reading=reading) for one in intake.rejections(reading.site)]
+            refused: list[_Refusal] = []
+            self._judge_reading(state, reading, at, events, refused)
+            self._refused += [replace(one, reading=reading) for one in _rejections(reading.site, refused)]
 
-    def _hear(self, state: SiteState, key: str, when: When) -> None:
-        """Note that a series was heard: the newest observation counts, however late it came.
+    def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
+        """Return when, on the living clock, a reading counts as heard.
 
         A burst after a broken link brings old values; more than a period is left for the next one to come.
         """
-        delay = min(max(when.at - when.instant, 0), DELAY_PERIODS_MAX * state.plan.site.period)
+        under_way, under_way_max = at - instant, DELAY_PERIODS_MAX * state.plan.site.period
+        return self._clock.living - (0 if under_way < 0 else min(under_way, under_way_max))
+
+    def _hear(self, state: SiteState, key: str, heard_at: int) -> None:
+        """Note that a series was heard: the newest observation counts, however late it came."""
         heard = state.heard.get(key)
         if heard is None:
-            heard = state.heard[key] = Heard(self._clock.living - delay)
+            heard = state.heard[key] = Heard(heard_at)
         else:
-            heard.at, heard.passed, heard.ever = self._clock.living - delay, 0, True
+            heard.at, heard.passed, heard.ever = heard_at, 0, True
         # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
-        if heard.due is None or heard.at + state.plan.silences[key][0] < heard.due:
+        if heard.due is None or heard_at + state.plan.silences[key][0] < heard.due:
             self._schedule(state, key)
 
     def _schedule(self, state: SiteState, key: str) -> None:
@@ -292,26 +294,48 @@ class Engine:
         self._clock.schedule_silence(state.plan.site.id, key, state.heard[key], spans)
 
     def _fall_silent(self, state: SiteState, due: Silence, events: list[AlertEvent]) -> None:
-        """Judge a silence that is due, unless the series was heard since it was scheduled."""
+        """Judge a silence that is due."""
         key = due.series
         heard, spans = state.heard[key], state.plan.silences[key]
-        if heard.due != due.due:
-            return  # A deadline that was moved forward has left this one behind.
-        if heard.at + spans[heard.passed] <= due.due:
-            while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
-                heard.passed += 1
-            self._schedule(state, key)
-            self._judge_silence(state, key, When(due.at, due.at), events)
-        else:
-            self._schedule(state, key)
+        while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
+            heard.passed += 1
+        self._schedule(state, key)
+        self._judge_silence(state, key, When(due.at, due.at), events)
 
     def _judge_silence(self, state: SiteState, key: str, when: When, events: list[AlertEvent]) -> None:
         for place in state.plan.by_series.get(key, ()):
             standing = state.standings[place]
             if standing.judge.is_about_silence:
                 self._publisher.judge(state, standing, when, events)
-            elif self._publisher.is_silent(state, standing.judge):
+            elif standing.judge.is_blind(state):
                 self._publisher.mark_silent(state, standing, when, events)
+        if key == ANY_METRIC:
+            self._tell_silence(state, when.at, is_silent=True)
+
+    # Telling
+
+    def _tell(self, state: SiteState, touched: list[str], at: int) -> None:
+        """Tell the area stage what the new samples have made of the site's measures."""
+        site = state.plan.site.id
+        for place in state.plan.senders_of(tuple(touched)):
+            sender = state.plan.senders[place]
+            instant = newest_of(state, sender.series_keys)
+            self._signals.append(sender.tell(state, instant, site=site, at=at))
+        if ANY_METRIC in touched and state.told_silent is not False:
+            self._tell_silence(state, at, is_silent=False)
+
+    def _tell_silence(self, state: SiteState, at: int, *, is_silent: bool) -> None:
+        """Tell the area stage that the site has fallen silent, or is heard."""
+        state.told_silent = is_silent
+        for sender in state.plan.senders:
+            if sender.silences:
+                self._signals.append(sender.tell_silence(state, site=state.plan.site.id, at=at))
+
+    def _told(self) -> tuple[Signal, ...]:
+        """Return the signals that were told, once."""
+        signals = tuple(self._signals)
+        self._signals.clear()
+        return signals
 
     # Intake
 
@@ -324,47 +348,57 @@ class Engine:
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
         return site, None
 
-    def _take_in(self, state: SiteState, reading: Reading, at: int) -> _Intake:
-        """Put the values of a reading into the series of its site."""
-        intake, when = _Intake(), When(reading.observed_at, at)
+    def _take_in(
+        self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[_Refusal]
+    ) -> None:
+        """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
+        plan, instant = state.plan, reading.observed_at
+        heard_at, has_news = self._heard_at(state, instant, at), False
         for metric, value in reading.values.items():
-            shelf = state.shelves.get(metric) or self._shelf(state, metric)
-            if shelf is None:
-                intake.refuse(Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}")
-            elif not shelf.least <= value <= shelf.greatest:
-                text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
-                intake.refuse(Reason.RANGE, metric, text)
+            shelf = plan.shelves.get(metric)
+            if shelf is not None and reading.flags is None and shelf.least <= value <= shelf.greatest:
+                keys = shelf.valid
             else:
-                flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
-                targets = shelf.by_flag.get(flag)
-                if targets is None:
-                    intake.refuse(Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}")
+                keys = self._keys(plan, reading, metric, refused)
+            for key in keys:
+                arrival = (state.series.get(key) or self._series(state, key)).add(instant, value)
+                if arrival is Arrival.NEWEST:
+                    has_news = True
+                    touched.append(key)
+                    if key in plan.silences:
+                        self._hear(state, key, heard_at)
+                elif arrival is Arrival.INSIDE:
+                    touched.append(key)
                 else:
-                    for key, series in targets:
-                        self._add(state, intake, key, series, when, value)
-        if state.plan.derived and intake.touched:
-            self._derive(state, intake, when)
-        if reading.position is not None and state.plan.site.moves:
-            self._move_site(state, intake, reading.position, when)
-        if intake.has_news and ANY_METRIC in state.plan.silences:
-            self._hear(state, ANY_METRIC, when)
-            intake.touched.append(ANY_METRIC)
-        return intake
+                    refused.append(_refusal(arrival, key.partition("|")[0]))
+        if plan.derived and touched:
+            self._derive(state, touched, instant, heard_at)
+        if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
+            has_news = True
+            touched.append(POSITION)
+            if POSITION in plan.silences:
+                self._hear(state, POSITION, heard_at)
+        if has_news and ANY_METRIC in plan.silences:
+            self._hear(state, ANY_METRIC, heard_at)
+            touched.append(ANY_METRIC)
 
-    def _shelf(self, state: SiteState, metric: str) -> Shelf | None:
-        """Return where the values of a metric go at this site, made on first sight; None for an unknown metric."""
-        declared = self._registry.metrics.get(metric)
-        if declared is None:
-            return None
-        keys: dict[str, list[str]] = {VALID_FLAG: []}
-        for key in state.plan.flagged.get(metric, ()):
-            for flag in key.partition("|")[2]:
-                keys.setdefault(flag, []).append(key)
-        if metric in state.plan.reach or not keys[VALID_FLAG]:
-            keys[VALID_FLAG].insert(0, metric)
-        by_flag = {flag: tuple((key, self._series(state, key)) for key in found) for flag, found in keys.items()}
-        shelf = state.shelves[metric] = Shelf(*declared.range, declared.unit, by_flag)
-        return shelf
+    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[_Refusal]) -> tuple[str, ...]:
+        """Return the keys of the series that take a value of the reading; none if it is refused."""
+        shelf = plan.shelves.get(metric) or plan.shelf(metric, self._registry)
+        if shelf is None:
+            refused.append((Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}"))
+            return ()
+        value = reading.values[metric]
+        if not shelf.least <= value <= shelf.greatest:
+            text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
+            refused.append((Reason.RANGE, metric, text))
+            return ()
+        flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
+        keys = shelf.by_flag.get(flag)
+        if keys is None:
+            refused.append((Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}"))
+            return ()
+        return keys
 
     def _series(self, state: SiteState, key: str) -> Series:
         series = state.series.get(key)
@@ -372,82 +406,83 @@ class Engine:
             series = state.series[key] = new_series(state.plan, key)
         return series
 
-    def _add(self, state: SiteState, intake: _Intake, key: str, series: Series, when: When, value: float) -> None:
-        """Put one value into a series of the site."""
-        arrival = series.add(when.instant, value)
-        if arrival is Arrival.NEWEST:
-            intake.has_news = True
-            intake.touched.append(key)
-            if key in state.plan.silences:
-                self._hear(state, key, when)
-        elif arrival is Arrival.INSIDE:
-            intake.touched.append(key)
-        elif arrival is Arrival.LATE:
-            metric = key.partition("|")[0]
-            intake.refuse(Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows")
-        else:
-            metric = key.partition("|")[0]
-            intake.refuse(Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value")
-
-    def _derive(self, state: SiteState, intake: _Intake, when: When) -> None:
+    def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.derived.inputs for key in intake.touched):
+            if not any(key in derived.derived.inputs for key in touched):
                 continue
-            instants = {when.instant}
+            instants = {instant}
             if not derived.derived.same_instant and derived.key in state.series:
                 known = state.series[derived.key].instants
-                instants.update(at for at in reversed(known) if at > when.instant)
-            for instant in sorted(instants):
-                self._derive_at(state, intake, derived, When(instant, when.at))
+                instants.update(at for at in reversed(known) if at > instant)
+            for one in sorted(instants):
+                self._derive_at(state, touched, derived, one, heard_at)
 
-    def _derive_at(self, state: SiteState, intake: _Intake, derived: DerivedSeries, when: When) -> None:
-        value = derived.value_at(state.series, when.instant, state.plan.site, self._registry)
+    def _derive_at(
+        self, state: SiteState, touched: list[str], derived: DerivedSeries, instant: int, heard_at: int
+    ) -> None:
+        value = derived.value_at(state.series, instant, state.plan.site, self._registry)
         if value is None:
             # A revision may take away what was known.
-            if derived.key in state.series and state.series[derived.key].remove(when.instant):
-                intake.touched.append(derived.key)
+            if derived.key in state.series and state.series[derived.key].remove(instant):
+                touched.append(derived.key)
             return
-        arrival = self._series(state, derived.key).add(when.instant, value)
+        arrival = self._series(state, derived.key).add(instant, value)
         if arrival in (Arrival.NEWEST, Arrival.INSIDE):
-            intake.touched.append(derived.key)
+            touched.append(derived.key)
         if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
-            self._hear(state, derived.key, when)
+            self._hear(state, derived.key, heard_at)
 
-    def _move_site(self, state: SiteState, intake: _Intake, position: tuple[float, float], when: When) -> None:
-        if state.position_at is not None and when.instant <= state.position_at:
-            return
-        state.position, state.position_at = position, when.instant
+    def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
+        """Take over a position, unless it is older than the one that is known; tell whether it is news."""
+        if state.position_at is not None and instant <= state.position_at:
+            return False
+        state.position, state.position_at = position, instant
         state.inside = self._rules.zones_at(position)
-        intake.has_news = True
-        intake.touched.append(POSITION)
-        if POSITION in state.plan.silences:
-            self._hear(state, POSITION, when)
+        return True
 
     # Judging
 
-    def _judge_touched(self, state: SiteState, intake: _Intake, at: int, events: list[AlertEvent]) -> None:
-        for place in state.plan.places_of(tuple(intake.touched)):
-            standing = state.standings[place]
-            instant = self._instant(state, standing.judge, at)
-            if standing.events or not standing.judge.is_quiet(standing.memory, state, instant):
+    def _judge_touched(self, state: SiteState, touched: list[str], at: int, events: list[AlertEvent]) -> None:
+        standings = state.standings
+        for place in state.plan.places_of(tuple(touched)):
+            standing = standings[place]
+            judge = standing.judge
+            # Silence is measured on the log's own time.
+            instant = at if judge.is_about_silence else _newest_of(state, judge.series_keys)
+            if standing.events or not judge.is_quiet(standing.memory, state, instant):
                 self._publisher.judge(state, standing, When(instant, at), events)
 
-    def _instant(self, state: SiteState, judge: Judge, at: int) -> int:
-        """Return as of when a judge is asked: the newest of its samples; silence is measured on the log's own time."""
-        if judge.is_about_silence:
-            return at
-        keys = judge.series_keys
-        if len(keys) == 1 and (only := state.series.get(keys[0])) is not None:
-            return only.instants[-1] if only.instants else 0
-        newest = 0
-        for key in keys:
-            series = state.series.get(key)
-            if series is not None and series.instants:
-                newest = max(newest, series.instants[-1])
-            elif key == POSITION:
-                newest = max(newest, state.position_at or 0)
-        return newest
+
+def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
+    """Return the instant of the newest sample of some series: as of then their judge is asked."""
+    newest = 0
+    for key in keys:
+        series = state.series.get(key)
+        if series is not None:
+            if series.instants and series.instants[-1] > newest:
+                newest = series.instants[-1]
+        elif key == POSITION and state.position_at is not None:
+            newest = max(newest, state.position_at)
+    return newest
+
+
+def _refusal(arrival: Arrival, metric: str) -> _Refusal:
+    """Return what is said of a value that changes nothing."""
+    if arrival is Arrival.LATE:
+        return Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows"
+    return Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value"
+
+
+def _rejections(site: str, refused: list[_Refusal]) -> tuple[Rejection, ...]:
+    """Return one rejection per reason, in the order of the first of each."""
+    by_reason: dict[Reason, list[_Refusal]] = {}
+    for refusal in refused:
+        by_reason.setdefault(refusal[0], []).append(refusal)
+    return tuple(
+        Rejection(reason, "; ".join(text for _, _, text in told), site, tuple(metric for _, metric, _ in told))
+        for reason, told in by_reason.items()
+    )
 
 
 def _wrong_clock(reading: Reading, at: int) -> Rejection:

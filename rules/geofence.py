@@ -9,7 +9,7 @@ from citybrain.alerts import Evidence
 from citybrain.model import Words
 from rules.holding import Holding, Streak
 from rules.lifecycle import Timing, Verdict
-from rules.rule import Finding, Rule, SiteView
+from rules.rule import Finding, Rule, SiteView, is_any_silent
 
 ALL_ZONES = ""
 POSITION = "position"  # The series key under which a new position is announced.
@@ -81,6 +81,10 @@ class GeofenceJudge:
     def is_quiet(self, memory: Tracks, view: SiteView, instant: int) -> bool:
         """Tell that it is not: every position is remembered."""
         return False
+
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell whether a series that it reads has been silent for too long to be known."""
+        return is_any_silent(self, view)
 
     def judge(self, memory: Tracks, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the newest position against every zone it is in or was in."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from citybrain.alerts import AlertEvent
-from citybrain.codec import Decoded, decode
-from citybrain.model import Control, Feed, Reading, Reason, Rejection, Status
-from rules.engine import Engine, Judgement
+from citybrain.codec import decode
+from citybrain.model import Control, Feed, Reading, Reason, Rejection, Reset, Status
+from rules.engine import NOTHING, Engine, Judgement
+from rules.signals import Signal
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRecord:
+class FeedRecord(NamedTuple):
     """A record of a feed as its log has it. `at` is its timestamp, milliseconds."""
 
     feed: Feed | None  # None: a control record of a trace, which belongs to all feeds.
@@ -27,6 +28,8 @@ class Output:
     events: tuple[AlertEvent, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     readings: int = 0
+    signals: tuple[Signal, ...] = ()
+    resets: tuple[Reset, ...] = ()  # Orders to let latched alerts go, for rules over several sites.
 
 
 class Intake:
@@ -44,38 +47,44 @@ class Intake:
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
             reset = decoded.reset
-            judged = self.engine.advance(record.at) if reset is None else self.engine.reset(reset, at=record.at)
-            return Output(judged.events, judged.rejections)
+            if reset is None:
+                return _output(self.engine.advance(record.at), readings=0)
+            judged = self.engine.reset(reset, at=record.at)
+            return Output(judged.events, judged.rejections, signals=judged.signals, resets=(reset,))
         if isinstance(decoded, Rejection):
             return self.refuse(record, decoded)
-        return self._judge(record, decoded)
+        if len(decoded) == 1:
+            return _output(self._judge(record, decoded[0]), readings=1)
+        all_judged = [self._judge(record, reading) for reading in decoded]
+        events = tuple(event for one in all_judged for event in one.events)
+        rejections = tuple(rejection for one in all_judged for rejection in one.rejections)
+        signals = tuple(signal for one in all_judged for signal in one.signals)
+        return Output(events, rejections, len(decoded), signals)
 
     def refuse(self, record: FeedRecord, rejection: Rejection) -> Output:
         """Judge nothing of a record but its time."""
-        judged = self.engine.advance(record.at)
-        return Output(judged.events, (*judged.rejections, rejection))
+        return _output(self._refused(record, rejection), readings=0)
 
-    def _judge(self, record: FeedRecord, readings: Decoded) -> Output:
-        assert not isinstance(readings, Control | Rejection), "only readings are judged"
-        if len(readings) == 1:
-            judged = self._judge_one(record, readings[0])
-            return Output(judged.events, judged.rejections, 1)
-        all_judged = [self._judge_one(record, reading) for reading in readings]
-        events = tuple(event for judged in all_judged for event in judged.events)
-        rejections = tuple(rejection for judged in all_judged for rejection in judged.rejections)
-        return Output(events, rejections, len(readings))
-
-    def _judge_one(self, record: FeedRecord, reading: Reading) -> Judgement:
-        misplaced = self._misplaced(record, reading)
-        if misplaced is not None:
-            output = self.refuse(record, misplaced)
-            return Judgement(output.events, output.rejections)
-        return self.engine.observe(reading, at=record.at, feed=record.feed)
-
-    def _misplaced(self, record: FeedRecord, reading: Reading) -> Rejection | None:
+    def _judge(self, record: FeedRecord, reading: Reading) -> Judgement:
         if reading.status is not None and reading.status is not self._status:
             text = f"the status is {reading.status.value}, this log holds {self._status.value} readings only"
-            return Rejection(Reason.STATUS, text, reading.site)
+            return self._refused(record, Rejection(Reason.STATUS, text, reading.site))
         if record.key != reading.site.encode():
-            return Rejection(Reason.WRONG_KEY, f"the key is {record.key!r}, expected {reading.site!r}", reading.site)
-        return None
+            text = f"the key is {record.key!r}, expected {reading.site!r}"
+            return self._refused(record, Rejection(Reason.WRONG_KEY, text, reading.site))
+        return self.engine.observe(reading, at=record.at, feed=record.feed)
+
+    def _refused(self, record: FeedRecord, rejection: Rejection) -> Judgement:
+        """Judge the time of a record alone."""
+        moved = self.engine.advance(record.at)
+        return Judgement(moved.events, (*moved.rejections, rejection), moved.signals)
+
+
+_QUIET = (Output(), Output(readings=1))  # Nearly all that ever comes out.
+
+
+def _output(judgement: Judgement, *, readings: int) -> Output:
+    """Return what a record with no reading, or with one, gave."""
+    if judgement is NOTHING:
+        return _QUIET[readings]
+    return Output(judgement.events, judgement.rejections, readings, judgement.signals)

@@ -132,6 +132,8 @@ def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert
     leaving = _leaving(alert, verdict)
     rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict.instant))
     state = State.FIRING if clearing is None else State.RECOVERING
+    if (state, rank, leaving, clearing) == (alert.state, alert.rank, alert.leaving, alert.clearing):
+        return alert, None
     after = replace(alert, state=state, rank=rank, leaving=leaving, clearing=clearing)
     return after, (Step.STEPPED_DOWN if rank < alert.rank else None)
 
@@ -146,6 +148,8 @@ def _while_latched(alert: Alert, verdict: Verdict, *, is_over: bool) -> tuple[Al
 
 
 def _leaving(alert: Alert, verdict: Verdict) -> Timers:
+    if True not in verdict.good_side:
+        return _STOPPED
     first, second, third, fourth = (
         _timer(since, is_good, verdict) for since, is_good in zip(alert.leaving, verdict.good_side, strict=True)
     )

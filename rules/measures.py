@@ -5,8 +5,7 @@ cannot be known is `None`, and what is known only in part says in which directio
 """
 
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations, pairwise
@@ -113,82 +112,6 @@ def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> M
     return Measured(found.value / operand, bound if operand > 0 else Bound.NOTHING, newest_at)
 
 
-Quick = Callable[[Series, int], float | None]
-
-
-def quick_value(spec: Measure, *, rises: bool) -> Quick:
-    """Return a function that gives the measure's value where it can decide that a limit is met, else None.
-
-    Exact values can, and bounds in the limit's own direction. It says what `measure` says, without its ceremony:
-    nearly every reading is far from any limit, and is done with after this. Compiled once per site and measure.
-    """
-    silent_for = math.inf if spec.silent_for is None else spec.silent_for
-    deciding = (Bound.EXACT, Bound.AT_LEAST if rises else Bound.AT_MOST)
-
-    def otherwise(series: Series, instant: int) -> float | None:
-        found = measure(spec, series, instant)
-        return found.value if found.bound in deciding else None
-
-    if spec.against is not None:
-        # Set against another measure it needs the others; against a number, only that number.
-        if spec.operand_place is not None:
-            return lambda _series, _instant: math.inf if rises else -math.inf
-
-        def against(series: Series, instant: int) -> float | None:
-            found = set_against(spec, measure(spec, series, instant), ())
-            return found.value if found.bound in deciding else None
-
-        return against
-    if spec.step is Step.NEWEST:
-
-        def newest(series: Series, instant: int) -> float | None:
-            instants = series.instants
-            if not instants:
-                return None
-            if instants[-1] > instant:
-                return measure(spec, series, instant).value
-            return series.values[-1] if instant - instants[-1] <= silent_for else None
-
-        return newest
-    if spec.step is Step.WINDOW and not spec.speaks_on_change and spec.take in _TAKEN:
-        take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, COVERAGE_MIN * spec.span
-        is_sum = spec.take is Take.SUM
-        decides_in_part = (rises and (spec.take is Take.MAX or (is_sum and spec.grows))) or (
-            not rises and spec.take is Take.MIN
-        )
-
-        def windowed(series: Series, instant: int) -> float | None:
-            instants = series.instants
-            if not instants or instant - instants[-1] > silent_for:
-                return None
-            if instants[-1] > instant:
-                return otherwise(series, instant)
-            newest_at = instants[-1]
-            first = bisect_right(instants, newest_at - span)
-            if not decides_in_part and (
-                (len(instants) - first) * period < enough or newest_at - instants[first] + period < enough
-            ):
-                return None
-            # A dry gauge is the rule: nothing but zeros need not be added up.
-            return 0.0 if is_sum and series.stirred_at <= newest_at - span else take(series.values[first:])
-
-        return windowed
-
-    return otherwise
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-_TAKEN: dict[Take | None, Callable[[Sequence[float]], float]] = {
-    Take.SUM: math.fsum,
-    Take.MEAN: _mean,
-    Take.MIN: min,
-    Take.MAX: max,
-}
-
-
 def measure(spec: Measure, series: Series, instant: int) -> Measured:
     """Return the measure's value as of the instant."""
     place = series.place_at(instant)
@@ -227,7 +150,12 @@ def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
             return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, newest_at)
         case Take.COUNT:
             return Measured(float(len(values)), Bound.EXACT, newest_at)
-    return Measured(_mean(values), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+    return Measured(mean(values), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of one or more values, by their exact sum."""
+    return math.fsum(values) / len(values)
 
 
 def _held(spec: Measure, series: Series, instant: int) -> Measured:

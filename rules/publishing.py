@@ -83,7 +83,7 @@ class Publisher:
             before = before or Alert()
             after, step = advance(before, finding.verdict, judge.timing)
             if after.is_open and (before.no_data or not before.is_open):
-                after = replace(after, no_data=self.is_silent(holder, judge))
+                after = replace(after, no_data=judge.is_blind(holder))
             if step is not None or after.no_data != before.no_data:
                 events.append(self._publish(holder, standing, when, key, after))
             else:
@@ -103,14 +103,6 @@ class Publisher:
         for key, alert in list(standing.alerts.items()):
             if alert.is_open and not alert.no_data:
                 events.append(self._publish(holder, standing, when, key, replace(alert, no_data=True)))
-
-    def is_silent(self, holder: Holder, judge: Judge) -> bool:
-        """Tell whether any series that the judge reads has been silent for too long to be known."""
-        heard = holder.heard
-        return any(
-            key in heard and heard[key].ever and self._clock.living - heard[key].at >= span
-            for key, span in judge.silent_after.items()
-        )
 
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""

@@ -58,6 +58,10 @@ class SiteView(Protocol):
         """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""
         ...
 
+    def lost_for(self, key: str) -> int:
+        """Return how long a series that was heard once has been silent; 0 if it never was."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -109,18 +113,22 @@ class Judge(Protocol):
         """Return what it remembers before the first sample, with alerts open in some zones."""
         ...
 
-    def is_quiet(self, memory: Any, view: SiteView, instant: int) -> bool:
+    def is_quiet(self, memory: Any, view: Any, instant: int) -> bool:
         """Tell, while no alert is open, whether judging would find nothing and remember nothing."""
         ...
 
-    def judge(self, memory: Any, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+    def is_blind(self, view: Any) -> bool:
+        """Tell whether what it goes by has been silent for too long to be known."""
+        ...
+
+    def judge(self, memory: Any, view: Any, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site as of the instant; the memory is brought up to date.
 
         `is_open` says whether any alert of it is open.
         """
         ...
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, view: Any, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what decides, or would decide, about the rank at the instant."""
         ...
 
@@ -136,3 +144,8 @@ class Judge(Protocol):
 def level_of(rank: int) -> Level:
     """Return the level of a rank from 1 to 4."""
     return tuple(Level)[rank - 1]
+
+
+def is_any_silent(judge: Judge, view: SiteView) -> bool:
+    """Tell whether any series that a judge reads has been silent for too long to be known."""
+    return any(view.lost_for(key) >= span for key, span in judge.silent_after.items())

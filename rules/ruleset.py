@@ -9,12 +9,14 @@ from typing import Any
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
-from citybrain.geometry import AreaIndex
+from citybrain.geometry import AreaIndex, size_of, widened
 from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
+from rules.binding.areas import AreaSetBinder
 from rules.binding.geofence import GeofenceBinder
+from rules.binding.ground import Ground
 from rules.binding.no_data import bind_silence
 from rules.binding.threshold import ThresholdBinder
 from rules.binding.units import series_key
@@ -25,11 +27,15 @@ from rules.derived_series import DerivedSeries
 from rules.inhibition import Inhibition
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
+from rules.shape.geofence import GeofenceRule
+from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
-from rules.shape.places import Where
+from rules.shape.places import Where, ZoneNear
 from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.threshold import ThresholdRule
-from rules.silence import SilenceJudge
+from rules.shelf import Shelf, shelf_of
+from rules.signals import Sender
+from rules.silence import ANY_METRIC, SilenceJudge
 from rules.threshold import ThresholdJudge
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
@@ -74,19 +80,41 @@ class SitePlan:
     derived: tuple[DerivedSeries, ...]
     silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
     flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
+    senders: tuple[Sender, ...]  # What is told of the site to rules over several sites.
+    senders_by_series: Mapping[str, tuple[int, ...]]
     zones: tuple[str, ...]  # Where the site stands; counties left out.
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     reorder_for: int  # How long a reading is held, milliseconds.
+    shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def shelf(self, metric: str, registry: Registry) -> Shelf | None:
+        """Return where the values of a metric go; made on first sight, None for one that no feed declares."""
+        declared = registry.metrics.get(metric)
+        if declared is None:
+            return None
+        is_read, flagged = metric in self.reach, self.flagged.get(metric, ())
+        shelf = self.shelves[metric] = shelf_of(metric, declared, flagged, is_read=is_read)
+        return shelf
 
     def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
         """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
-        places = self._places.get(series)
-        if places is None:
-            found = {place for key in series for place in self.by_series.get(key, ())}
-            places = self._places[series] = tuple(sorted(found))
-        return places
+        return _kept(self._places, self.by_series, series)
+
+    def senders_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the places of the senders that read any of the series, ascending."""
+        return _kept(self._senders, self.senders_by_series, series)
+
+
+def _kept(
+    kept: dict[tuple[str, ...], tuple[int, ...]], by_series: Mapping[str, tuple[int, ...]], series: tuple[str, ...]
+) -> tuple[int, ...]:
+    places = kept.get(series)
+    if places is None:
+        places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
+    return places
 
 
 class RuleSet:
@@ -100,17 +128,27 @@ class RuleSet:
         )[:12]
         self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
         self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
+        self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
+        self._near: dict[ZoneNear, AreaIndex] = {}
         self._plans: dict[str, SitePlan] = {}
         self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
-        self._minds_silence = any(isinstance(checked.entry, NoDataRule) for checked in self.in_force)
+        entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
+        self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
+        self._minds_silence = self.areas.minds_silence or any(
+            isinstance(checked.entry, NoDataRule) for checked in self.in_force
+        )
         # Per rule the binders of its overrides, in their order, and that of the rule as it stands.
         self._bind = {checked.rule.id: list(_binders(checked, registry)) for checked in self.in_force}
 
     def only(self, rule_id: str) -> "RuleSet":
-        """Return a set with nothing but one rule in it, in force even if it is a draft; for tests of that rule."""
-        checked = self.rules[rule_id]
-        entry = checked.entry.model_copy(update={"status": RuleStatus.ACTIVE})
-        return RuleSet(self.registry, [replace(checked, entry=entry)])
+        """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
+        chosen = [self.rules[name] for name in sorted(self._needed(rule_id))]
+        active = {"status": RuleStatus.ACTIVE}
+        return RuleSet(self.registry, [replace(one, entry=one.entry.model_copy(update=active)) for one in chosen])
+
+    def _needed(self, rule_id: str) -> set[str]:
+        named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
+        return {rule_id}.union(*(self._needed(name) for name in named))
 
     def warnings(self) -> list[Problem]:
         """Return what an author should hear of although it is no fault: rules that are deprecated."""
@@ -131,10 +169,16 @@ class RuleSet:
             plan = self._plans[site.id] = self._make_plan(site)
         return plan
 
+    def armed_at(self, rule_id: str) -> int:
+        """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
+        return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
+
     def waits_for(self, site: Site) -> bool:
         """Tell whether a rule minds the silence of the site."""
-        # Most plans are not there yet at the start, and without such a rule none is needed.
-        return self._minds_silence and any(judge.is_about_silence for judge in self.plan_for(site).judges)
+        if not self._minds_silence:
+            return False  # Most plans are not there yet at the start, and without such a rule none is needed.
+        plan = self.plan_for(site)
+        return any(judge.is_about_silence for judge in plan.judges) or any(one.silences for one in plan.senders)
 
     def inhibitions(self) -> dict[str, tuple[Inhibition, ...]]:
         """Return what the rules in force do to the alerts of others, by the rule that does it."""
@@ -145,7 +189,7 @@ class RuleSet:
         }
 
     def sites_of(self, rule_id: str) -> list[Site]:
-        """Return the sites that the rule is armed at."""
+        """Return the sites that the rule is armed at; none for a rule over several sites."""
         return [
             site
             for site in self.registry.sites.values()
@@ -154,6 +198,7 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
+        senders = self.areas.senders_of(self._ground(Where(), site, zones))
         judges = tuple(
             judge
             for checked in self.in_force
@@ -167,10 +212,17 @@ class RuleSet:
                 by_series[key] = (*by_series.get(key, ()), place)
             for spec in judge.measures if isinstance(judge, ThresholdJudge) else ():
                 reach[spec.series] = max(reach.get(spec.series, 0), spec.reach)
+        senders_by_series: dict[str, tuple[int, ...]] = {}
+        for place, sender in enumerate(senders):
+            for key in sender.series_keys:
+                senders_by_series[key] = (*senders_by_series.get(key, ()), place)
+            for told in sender.measures:
+                if told is not None:
+                    reach[told.series] = max(reach.get(told.series, 0), told.reach)
         standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
-        derived = self._derived(judges, reach)
+        derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
         flagged: dict[str, tuple[str, ...]] = {}
-        for key in by_series:
+        for key in {**by_series, **senders_by_series}:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
@@ -181,7 +233,9 @@ class RuleSet:
             by_series=by_series,
             reach=reach,
             derived=derived,
-            silences=_silences(judges),
+            senders=senders,
+            senders_by_series=senders_by_series,
+            silences=_silences(judges, senders),
             flagged=flagged,
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
@@ -192,7 +246,8 @@ class RuleSet:
     def _bound(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> Judge | None:
         """Bind a rule to a site, with the first of its overrides that concerns the site, if any."""
         place = self._override_of(checked, site, zones)
-        return self._bind[checked.rule.id][-1 if place is None else place](site)
+        bind = self._bind[checked.rule.id][-1 if place is None else place]
+        return bind(self._ground(checked.entry.where, site, zones))
 
     def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
         overrides = enumerate(checked.entry.overrides)
@@ -215,19 +270,42 @@ class RuleSet:
             if also.where is None or self._concerns(also.where, site, zones)
         )
 
-    def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
+    def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
-        for judge in judges:
-            checked = self.rules[judge.rule.id].entry
-            if not isinstance(checked, ThresholdRule):
+        for rule_id in rule_ids:
+            checked = self.rules[rule_id].entry
+            if not isinstance(checked, LimitedRule):
                 continue
             for entry in checked.all_measures().values():
-                if entry.derived is not None:
-                    key = series_key(entry, checked.accept_flags)
+                if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
                     for metric in found[key].derived.inputs:
                         reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
+
+    def _is_concerned(self, where: Where, site: Site) -> bool:
+        return self._concerns(where, site, self.zones_at(site.position))
+
+    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+        counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+
+    def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
+        """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
+        if where.within is not None:
+            return self._widened(where).containing(site.position)
+        return frozenset(zone for zone in zones if where.names(self.registry.zones[zone]))
+
+    def _widened(self, where: ZoneNear) -> AreaIndex:
+        """Return the index of the zones that are meant, each with the distance around it; made on first use."""
+        index = self._near.get(where)
+        if index is None:
+            assert where.within is not None, "without a distance nothing is widened"
+            meant = [zone for zone in self.registry.zones.values() if where.names(zone)]
+            index = AreaIndex((zone.id, widened(zone.area, by_m=where.within)) for zone in meant)
+            self._near[where] = index
+        return index
 
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
         if where.kind and site.kind not in where.kind:
@@ -236,9 +314,7 @@ class RuleSet:
             return False
         if where.site and site.id not in where.site:
             return False
-        if where.zone is not None and not any(
-            zone == where.zone.id or self._kinds[zone] == where.zone.kind for zone in zones
-        ):
+        if where.zone is not None and not self._found(where.zone, site, zones):
             return False
         return all(_has(site, name, words) for name, words in where.attribute.items())
 
@@ -263,6 +339,7 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
     if not paths:
         return None, [Problem(rules, 1, 1, "R120", {"pattern": "*.yaml"})]
     checked: dict[str, CheckedRule] = {}
+    checks: list[tuple[RuleCheck, AnyRule]] = []
     links: list[Link] = []
     # One file, or the folder of one scenario, may name rules that stand elsewhere.
     are_all_read = rules.is_dir() and rules.name not in set(Scenario)
@@ -276,9 +353,12 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
         problems += faults
         are_all_read &= file is not None
         if file is not None:
-            problems += _check_file(document, file, registry, checked)
+            problems += _check_file(document, file, registry, checked, checks)
             links += [link for index, entry in enumerate(file.rules) for link in links_of(document, index, entry)]
     problems += link_problems(links, checked, are_all_read=are_all_read)
+    entries = {rule_id: one.entry for rule_id, one in checked.items()}
+    for check, entry in checks:
+        problems += check.unfit_names(entry, entries)
     if problems:
         return None, sorted_problems(problems)
     rules_set = RuleSet(registry, checked.values())
@@ -291,12 +371,16 @@ def _unarmed(rules: RuleSet) -> Iterator[Problem]:
     for checked in rules.in_force:
         for place in sorted(rules.idle_overrides(checked)):
             yield Problem(checked.path, *checked.override_places[place], "R252", {"key": checked.rule.id})
-        if not rules.sites_of(checked.rule.id):
+        if not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 
 def _check_file(
-    document: Document, file: RuleFile, registry: Registry, checked: dict[str, CheckedRule]
+    document: Document,
+    file: RuleFile,
+    registry: Registry,
+    checked: dict[str, CheckedRule],
+    checks: list[tuple[RuleCheck, AnyRule]],
 ) -> list[Problem]:
     problems: list[Problem] = []
     folder = document.path.parent.name
@@ -304,7 +388,9 @@ def _check_file(
         problems.append(document.problem(("scenario",), "R216", found=file.scenario.value, folder=folder))
     for index, entry in enumerate(file.rules):
         loc = ("rules", index)
-        problems += RuleCheck(document, registry, file.scenario, loc).problems(entry)
+        check = RuleCheck(document, registry, file.scenario, loc)
+        problems += check.problems(entry)
+        checks.append((check, entry))
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))
@@ -331,28 +417,34 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binders(checked: CheckedRule, registry: Registry) -> Iterator[Callable[[Site], Judge | None]]:
+def _binders(checked: CheckedRule, registry: Registry) -> Iterator[Callable[[Ground], Judge | None]]:
     for override in checked.entry.overrides:
         yield _binder(checked.entry.overridden(override), checked.rule, registry)
     yield _binder(checked.entry, checked.rule, registry)
 
 
-def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Callable[[Site], Judge | None]:
+def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Callable[[Ground], Judge | None]:
     if isinstance(entry, ThresholdRule):
         return ThresholdBinder(entry, rule, registry).bind
     if isinstance(entry, NoDataRule):
-        return lambda site: bind_silence(entry, rule, site, registry)
-    return GeofenceBinder(entry, rule, registry).bind
+        return lambda ground: bind_silence(entry, rule, ground.site, registry)
+    if isinstance(entry, GeofenceRule):
+        geofence = GeofenceBinder(entry, rule, registry)
+        return lambda ground: geofence.bind(ground.site)
+    return lambda _ground: None  # A rule over several sites is bound to groups.
 
 
-def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:
-    """Return the silences that matter per series: when its value is unknown, and the limits of `no_data` rules."""
+def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
+    """Return the silences that matter per series: when its value is unknown, and what rules about silence ask for."""
     spans: dict[str, set[int]] = {}
     for judge in judges:
         for key, span in judge.silent_after.items():
             spans.setdefault(key, set()).add(span)
         if isinstance(judge, SilenceJudge):
             spans.setdefault(judge.series, set()).update(span for _, span in judge.spans)
+    for sender in senders:
+        if sender.spans:
+            spans.setdefault(ANY_METRIC, set()).update(sender.spans)
     return {key: tuple(sorted(found)) for key, found in spans.items()}
 
 

@@ -17,16 +17,14 @@ class Arrival(Enum):
 class Series:
     """Samples in the order of their instants. `keep` is how far back from the newest they are held."""
 
-    __slots__ = ("instants", "keep", "late_max", "stirred_at", "values")
+    __slots__ = ("instants", "keep", "late_max", "total", "values")
 
     def __init__(self, *, keep: int, late_max: int) -> None:
         self.keep = keep
         self.late_max = late_max
         self.instants: list[int] = []
         self.values: list[float] = []
-        self.stirred_at = (
-            -1
-        )  # The newest instant with a value other than 0; may be later than the truth, never earlier.
+        self.total = 0.0  # Of all values that are held, but for rounding.
 
     @property
     def newest_at(self) -> int | None:
@@ -36,12 +34,12 @@ class Series:
     def add(self, instant: int, value: float) -> Arrival:
         """Put a sample where it belongs and say how it arrived; a duplicate or late one changes nothing."""
         instants = self.instants
-        if value and instant > self.stirred_at:
-            self.stirred_at = instant
         if not instants or instant > instants[-1]:
             instants.append(instant)
             self.values.append(value)
-            self._prune()
+            self.total += value
+            if instant - instants[0] > 1.25 * self.keep + 1:
+                self._prune()
             return Arrival.NEWEST
         if instant < instants[-1] - self.late_max:
             return Arrival.LATE
@@ -49,10 +47,11 @@ class Series:
         if instants[place] != instant:
             instants.insert(place, instant)
             self.values.insert(place, value)
-            return Arrival.INSIDE
-        if self.values[place] == value:
+        elif self.values[place] == value:
             return Arrival.DUPLICATE
-        self.values[place] = value
+        else:
+            self.values[place] = value
+        self.total = sum(self.values)
         return Arrival.INSIDE
 
     def remove(self, instant: int) -> bool:
@@ -61,6 +60,7 @@ class Series:
         if place == len(self.instants) or self.instants[place] != instant:
             return False
         del self.instants[place], self.values[place]
+        self.total = sum(self.values)
         return True
 
     def window(self, end: int, span: int) -> tuple[int, int]:
@@ -79,15 +79,12 @@ class Series:
     def load(self, data: list[Any]) -> None:
         """Take over samples that `dump` returned."""
         self.instants, self.values = list(data[0]), [float(value) for value in data[1]]
-        stirred = (at for at, value in zip(reversed(self.instants), reversed(self.values), strict=True) if value)
-        self.stirred_at = next(stirred, -1)
+        self.total = sum(self.values)
 
     def _prune(self) -> None:
         """Drop what is older than `keep`, in bulk: one cut per many samples costs less than one each."""
-        oldest = self.instants[-1] - self.keep
-        if self.instants[0] < oldest - self.keep // 4 - 1:
-            # One sample at or before the edge stays: `change_over` asks for the value as of that instant.
-            cut = bisect_right(self.instants, oldest) - 1
-            if cut > 0:
-                del self.instants[:cut]
-                del self.values[:cut]
+        # One sample at or before the edge stays: `change_over` asks for the value as of that instant.
+        cut = bisect_right(self.instants, self.instants[-1] - self.keep) - 1
+        if cut > 0:
+            del self.instants[:cut], self.values[:cut]
+            self.total = sum(self.values)

@@ -47,6 +47,10 @@ class SilenceJudge:
         """Tell whether the silence is shorter than the shortest that counts."""
         return view.silence(self.series) < self.spans[0][1]
 
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell that it never is: silence is what it sees."""
+        return False
+
     def judge(self, memory: None, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge how long the silence has lasted at the instant."""
         silence = view.silence(self.series)

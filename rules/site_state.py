@@ -17,16 +17,6 @@ from rules.ruleset import SitePlan
 from rules.series import Series
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where the values of one metric of a site go, and what is plausible; made once, used by every reading."""
-
-    least: float
-    greatest: float
-    unit: str
-    by_flag: dict[str, tuple[tuple[str, Series], ...]]  # Flag -> the series, with their keys, that take such a value.
-
-
 @dataclass(slots=True)
 class SiteState:
     """The state of one site under one plan."""
@@ -39,7 +29,7 @@ class SiteState:
     position: tuple[float, float] | None = None
     position_at: int | None = None
     inside: frozenset[str] = frozenset()
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    told_silent: bool | None = None  # What the area stage was told last; None: nothing.
     hold: Hold | None = None  # Only where readings are put in order.
 
     @property
@@ -69,6 +59,11 @@ class SiteState:
         heard = self.heard.get(key)
         return self.clock.living - heard.at if heard is not None else 0
 
+    def lost_for(self, key: str) -> int:
+        """Return how long a series that was heard once has been silent; 0 if it never was."""
+        heard = self.heard.get(key)
+        return self.clock.living - heard.at if heard is not None and heard.ever else 0
+
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, keyed by rule id so that it outlives other rules.
 
@@ -81,7 +76,8 @@ class SiteState:
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
             "heard": heard,
             "position": [self.position, self.position_at],
-            "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
+            "told_silent": self.told_silent,
+            "rules": {standing.judge.rule.id: dump_standing(standing) for standing in self.standings},
             **({"held": self.hold.dump()} if self.hold is not None and self.hold.readings else {}),
         }
 
@@ -89,7 +85,8 @@ class SiteState:
     def _is_untouched(self) -> bool:
         """Tell whether nothing ever came and no alert was raised."""
         is_holding = self.hold is not None and self.hold.readings
-        return not (self.series or self.position or is_holding or any(one.alerts for one in self.standings))
+        is_told = self.told_silent is not None
+        return not (self.series or self.position or is_holding or is_told or any(one.alerts for one in self.standings))
 
 
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
@@ -120,11 +117,12 @@ def load_state(
         state.hold.load(data["held"])
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
+    state.told_silent = data["told_silent"] if is_same_catalog else None
     places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for rule_id, dumped in data["rules"].items():
         if rule_id in places:
-            orphans += _load_standing(state.standings[places[rule_id]], dumped)
+            orphans += load_standing(state.standings[places[rule_id]], dumped)
         else:
             orphans += last_events(dumped)
     return state, orphans
@@ -142,7 +140,8 @@ def new_series(plan: SitePlan, key: str) -> Series:
     return Series(keep=0 if reach is None else reach + plan.late_max, late_max=plan.late_max)
 
 
-def _dump_standing(standing: Standing) -> list[Any]:
+def dump_standing(standing: Standing) -> list[Any]:
+    """Return a standing as plain data."""
     alerts = {
         key: [*astuple(alert)[1:], alert.state.value if alert.state is not None else None]
         for key, alert in sorted(standing.alerts.items())
@@ -154,7 +153,7 @@ def _dump_standing(standing: Standing) -> list[Any]:
     return [standing.judge.rule.fingerprint, memory, alerts, events, standing.wake_at]
 
 
-def _load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
+def load_standing(standing: Standing, dumped: list[Any]) -> list[AlertEvent]:
     """Fill a standing with what was dumped; return the last events of alerts that end.
 
     Those are of zones that are gone, and of a rule that was on trial and is no more, or the reverse: an alert is told

@@ -1,18 +1,19 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
+from citybrain.calendar import Calendar
 from citybrain.model import Words
-from rules.calendar import Calendar
-from rules.conditions import Comparison, Conditions, combine, compare, meets
+from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Quick, Step, measure, quick_value, set_against
+from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
+from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
-from rules.rule import Finding, Rule, SiteView
+from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.series import Series
 
 
@@ -25,6 +26,7 @@ class Rung:
     leave: float  # Strictly on the good side of this the level is left.
     holding: Holding
     conditions: Conditions | None  # The level's `and`.
+    is_judged: bool = True  # False out of the season of its value: neither raises it nor is an alert held by it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Limit:
     comparison: Comparison
     rungs: tuple[Rung, ...]
     clear: float  # Strictly on the good side of this the limit is clear.
+
+    @property
+    def judged(self) -> tuple[Rung, ...]:
+        """Return the rungs that have a value now, lowest first."""
+        return tuple(rung for rung in self.rungs if rung.is_judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,11 @@ class ThresholdJudge:
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
-    lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
-        init=False, compare=False, repr=False
-    )
+    lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
+    # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
+    is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
+    # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
+    leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -83,19 +92,26 @@ class ThresholdJudge:
         silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
-        # What does not meet the lowest rung meets none: levels ask for more as they rise.
+        # What does not meet the rung that is met most easily meets none.
         tests = tuple(
-            (
-                spec.series,
-                quick_value(spec, rises=limit.comparison.rises),
-                meets(limit.comparison),
-                self._easiest(limit, rung),
-            )
+            (spec.series, quick_test(spec, limit.comparison, self._easiest(limit)))
             for limit in self.limits
-            for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
+            for spec in (self.measures[limit.measure],)
+            if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
+        object.__setattr__(self, "is_shut", self._quick_gate())
+        leaves = tuple(
+            tuple(
+                (limit.measure, strictly_good(limit.comparison), rung.leave)
+                for limit in self.limits
+                for rung in limit.judged
+                if rung.rank == rank
+            )
+            for rank in (4, 3, 2, 1)
+        )
+        object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
@@ -105,43 +121,57 @@ class ThresholdJudge:
         ]
         return Memory(streaks, [0] * len(self.measures))
 
-    def _easiest(self, limit: Limit, rung: Rung) -> float:
-        """Return the value of a rung where it is met most easily, tightened or not."""
-        values = (rung.value, rung.value * (self.tighten.times if self.tighten is not None else 1.0))
+    def _quick_gate(self) -> Callable[[Mapping[str, Series], int], bool] | None:
+        """Return the quick look at the gate of a rule with a slope, the one measure that is dear."""
+        is_dear = any(self.measures[limit.measure].step is Step.SLOPE for limit in self.limits)
+        if self.only_while is None or self.has_operands or not is_dear:
+            return None
+        return quick_gate(self.only_while, self.measures)
+
+    def _easiest(self, limit: Limit) -> float:
+        """Return the value at which a limit is met most easily, tightened or not."""
+        scales = (1.0, self.tighten.times if self.tighten is not None else 1.0)
+        values = [rung.value * scale for rung in limit.judged for scale in scales]
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case."""
         if memory.has_streak:
             return False
-        for key, value_of, is_met, limit in self.lowest:
+        if self.is_shut is not None and self.is_shut(view.series, instant):
+            return True
+        for key, may_be_met in self.lowest:
             series = view.series.get(key)
-            if series is not None and (value := value_of(series, instant)) is not None and is_met(value, limit):
+            if series is not None and may_be_met(series, instant):
                 return False
         return True
+
+    def is_blind(self, view: SiteView) -> bool:
+        """Tell whether a series that it reads has been silent for too long to be known."""
+        return is_any_silent(self, view)
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
         measured = self._measure(view, instant)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured) is False
-        is_armed = self.active is None or self.active.is_active(instant)
+        is_armed = self.active is None or self.active.holds(instant)
         scale = self._scale(measured)
         rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
-        wake_in = self._wake_in(memory, instant)
+        wake_in = self._wake_in(memory, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(view, instant)
-        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
+        rungs = [(limit, rung) for limit in self.limits for rung in limit.judged if rung.rank == rank]
         scale = self._scale(measured)
-        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, scale)]
+        met = [(limit, rung) for limit, rung in rungs if is_met(limit, rung, measured, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
         return Evidence(
@@ -150,7 +180,7 @@ class ThresholdJudge:
             value=None if found.value is None else round(found.value, 6),
             unit=spec.unit,
             comparison=limit.comparison.value,
-            limit=round(rung.value * scale, 6),
+            limit=round(rung.value * scale, 6) if rung.is_judged else None,
             window=spec.span or None,
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
@@ -190,25 +220,27 @@ class ThresholdJudge:
 
         Out of its calendar a rule raises nothing; what is counted by days or nights waits for the next one.
         """
-        rank, since = 0, None
+        rank, since, has_streak = 0, None, False
         streaks = iter(memory.streaks)
         for limit in self.limits:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, scale)
+                is_off = is_gated or not is_armed or not rung.is_judged
+                verdict = False if is_off else is_met(limit, rung, measured, scale)
                 if isinstance(streak, Tally):
                     assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                    if is_armed:
-                        streak.note(is_met, found.newest_at, rung.holding.repeated)
-                    is_enough = streak.is_enough(rung.holding.repeated)
+                    if is_armed and rung.is_judged:
+                        streak.note(verdict, found.newest_at, rung.holding.repeated)
+                    is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
                 else:
-                    streak.note(is_met, found.newest_at, rung.holding)
+                    streak.note(verdict, found.newest_at, rung.holding)
                     is_enough = streak.is_enough(rung.holding)
+                has_streak = has_streak or streak.is_at_work
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
                     rank = max(rank, rung.rank) if is_enough else rank
-        memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
+        memory.has_streak = has_streak
         return rank, since
 
     def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
@@ -238,13 +270,8 @@ class ThresholdJudge:
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
-        for rank in (4, 3, 2, 1):
-            answers = [
-                compare(measured[limit.measure], _strictly_good(limit.comparison), rung.leave * scale)
-                for limit in self.limits
-                for rung in limit.rungs
-                if rung.rank == rank
-            ]
+        for leaves in self.leaves:
+            answers = [compare(measured[place], comparison, leave * scale) for place, comparison, leave in leaves]
             sides.append(combine(answers, any_of=False) if answers else (sides[-1] if sides else True))
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
@@ -253,16 +280,20 @@ class ThresholdJudge:
         if self.clear_when is not None:
             return self.clear_when.test(measured)
         answers = [
-            compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear) for limit in self.limits
+            compare(measured[limit.measure], strictly_good(limit.comparison), limit.clear)
+            for limit in self.limits
+            if limit.judged
         ]
         return combine(answers, any_of=False)
 
 
-def _strictly_good(comparison: Comparison) -> Comparison:
+def strictly_good(comparison: Comparison) -> Comparison:
+    """Return the comparison that holds strictly on the good side of a limit."""
     return Comparison.BELOW if comparison.rises else Comparison.ABOVE
 
 
-def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+def is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+    """Tell whether a level of a limit is met, with the level's own conditions; None where the data do not say."""
     is_met = compare(measured[limit.measure], limit.comparison, rung.value * scale)
     if is_met and rung.conditions is not None:
         return rung.conditions.test(measured)

@@ -1,9 +1,11 @@
 """Runs records through the engine without Kafka: the offline replay of a trace."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from citybrain.codec import CONTROL_HEADER
 from citybrain.model import Status
+from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
@@ -19,11 +21,17 @@ def replay(
 ) -> Iterator[Output]:
     """Yield what each record of a trace gives, in its order, as fast as it goes.
 
-    `expects` are the sites that should speak, as the header of a trace names them.
+    `expects` are the sites that should speak, as the header of a trace names them. What rules over several sites make
+    of a moment is known, and yielded, with the first record after it; of the last moment at the end.
     """
     intake = Intake(Engine(rules, status=status, expects=expects), status=status)
+    areas = AreaStage(rules.areas.plan, status=status)
     for record in records:
-        yield intake.accept(feed_record(record))
+        output = intake.accept(feed_record(record))
+        decided = areas.take(record.at, output.signals, output.events, output.resets)
+        yield replace(output, events=(*decided, *output.events)) if decided else output
+    if decided := areas.finish():
+        yield Output(tuple(decided))
 
 
 def feed_record(record: TraceRecord) -> FeedRecord:

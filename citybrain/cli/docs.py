@@ -15,9 +15,10 @@ from citybrain.instants import format_duration
 from citybrain.metrics import FeedFile
 from citybrain.model import Reading
 from citybrain.registry import load_registry
+from citybrain.rivers import RiverFile
 from citybrain.settings import Settings
 from citybrain.sites import SiteFile
-from citybrain.zones import ZoneFile
+from citybrain.zones import ZoneFile, ZoneKindFile
 from rules.ruleset import RuleSet, load_rules
 from rules.shape.file import RuleFile
 from simulators.storyline import Storyline
@@ -63,6 +64,8 @@ def pages() -> Iterator[tuple[str, str]]:
         "rule-file": RuleFile.model_json_schema,
         "site-file": SiteFile.model_json_schema,
         "zone-file": ZoneFile.model_json_schema,
+        "zone-kind-file": ZoneKindFile.model_json_schema,
+        "river-file": RiverFile.model_json_schema,
         "feed-file": FeedFile.model_json_schema,
         "storyline": Storyline.model_json_schema,
     }
@@ -106,7 +109,22 @@ def _metrics() -> str:
         for name, kind in sorted(registry.kinds.items())
     ]
     kind_header = ["kind", "名称", "name", "feed", "metrics", "attributes", "period"]
-    return f"# Metrics\n\n{_table(header, rows)}\n# Kinds of site\n\n{_table(kind_header, kinds)}"
+    zones = [
+        [
+            f"`{name}`",
+            kind.words.zh,
+            kind.words.en,
+            ", ".join(f"`{attribute}` ({unit})" for attribute, unit in kind.attributes.items()) or "—",
+            "temporary" if kind.temporary else "—",
+        ]
+        for name, kind in sorted(registry.zone_kinds.items())
+    ]
+    sections = {
+        "Metrics": _table(header, rows),
+        "Kinds of site": _table(kind_header, kinds),
+        "Kinds of zone": _table(["kind", "名称", "name", "attributes", "lasts"], zones),
+    }
+    return "\n".join(f"# {title}\n\n{table}" for title, table in sections.items())
 
 
 def _rules(rules: RuleSet) -> str:
@@ -117,13 +135,13 @@ def _rules(rules: RuleSet) -> str:
             checked.rule.scenario.value,
             f"{checked.rule.words.zh} / {checked.rule.words.en}",
             checked.entry.type,
-            str(len(rules.sites_of(checked.rule.id))),
+            str(rules.armed_at(checked.rule.id)),
             "<br>".join(checked.entry.source),
             "<br>".join(test.name for test in checked.entry.tests),
         ]
         for checked in rules.in_force
     ]
-    header = ["rows", "rule", "scenario", "name", "type", "sites", "source", "tests"]
+    header = ["rows", "rule", "scenario", "name", "type", "armed at", "source", "tests"]
     return f"# Rules in force\n\n{_table(header, rows)}"
 
 

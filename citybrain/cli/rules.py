@@ -75,7 +75,7 @@ def run_tests(
 
 @app.command(name="list")
 def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
-    """List the rules in force, with their domain rows and the number of sites they are armed at."""
+    """List the rules in force, their domain rows, and at how many sites or groups of sites they are armed."""
     language = language_of(lang)
     rules = _rules(catalog_folders(catalog).rules, catalog, language)
     table = Table(whole_column("id"), say(language, "cli.rows"), whole_column(say(language, "cli.scenario")))
@@ -83,7 +83,7 @@ def list_rules(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson
     table.add_column(say(language, "cli.sites"), justify="right")
     table.add_column(say(language, "cli.status"))
     for checked in rules.rules.values():
-        rule, sites = checked.rule, len(rules.sites_of(checked.rule.id))
+        rule, sites = checked.rule, rules.armed_at(checked.rule.id)
         if as_json:
             names = {"zh": rule.words.zh, "en": rule.words.en}
             status = checked.entry.status.value

@@ -21,7 +21,7 @@ class GeofenceBinder:
         self._entry = entry
         self._rule = rule
         _, where = entry.event
-        zones = [zone for zone in registry.zones.values() if zone.id == where.id or zone.kind == where.kind]
+        zones = [zone for zone in registry.zones.values() if where.names(zone)]
         self._zones = frozenset(zone.id for zone in zones)
         self._around: AreaIndex | None = None
         if entry.buffer is not None:

@@ -1,30 +1,32 @@
 """Binding of `threshold` rules: one rule and one site become a judge, with every limit a plain number.
 
-A limit that names an attribute the site does not have is not judged at that site.
+A limit that names an attribute that the site, or no zone there, has is not judged at that site. Where an attribute goes
+by season or hour there is one judge for each of its values.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from citybrain.calendar import calendar_of
 from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.registry import Registry
-from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
+from rules.binding.ground import Ground, Here, SiteHere, named_by
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
-from rules.calendar import calendar_of
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.measures import Against, Measure, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
+from rules.seasons import Seasons, aligned, seasonal
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
@@ -33,41 +35,18 @@ CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in 
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
 
 
-class ThresholdBinder:
-    """Binds one threshold rule to sites."""
+class LimitsBinder:
+    """Binds the measures, limits and conditions of one rule."""
 
-    def __init__(self, entry: ThresholdRule, rule: Rule, registry: Registry) -> None:
+    def __init__(self, entry: LimitedRule, rule: Rule, registry: Registry) -> None:
         self._entry = entry
         self._rule = rule
         self._registry = registry
         self._names = list(entry.all_measures())
+        self._named = named_by(entry)
         self._units = {name: unit_of(measure, registry) for name, measure in entry.all_measures().items()}
 
-    def bind(self, site: Site) -> ThresholdJudge | None:
-        """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
-        entries = self._entry.all_measures()
-        if not any(set(inputs_of(entry)) & set(site.metrics) for entry in entries.values()):
-            return None
-        measures = tuple(self._measure(entry, site) for entry in entries.values())
-        limits = tuple(
-            limit for entry in self._entry.all_limits() if (limit := self._limit(entry, measures, site)) is not None
-        )
-        if not limits:
-            return None
-        lowest = min(rung.rank for limit in limits for rung in limit.rungs)
-        return ThresholdJudge(
-            rule=self._rule,
-            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
-            measures=measures,
-            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
-            limits=limits,
-            only_while=self._conditions(self._entry.only_while, site),
-            clear_when=self._conditions(self._entry.clear_when, site),
-            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
-            tighten=self._tighten(site),
-        )
-
-    def _tighten(self, site: Site) -> Tighten | None:
+    def _tighten(self, site: Here) -> Tighten | None:
         entry = self._entry.tighten
         if entry is None:
             return None
@@ -75,14 +54,14 @@ class ThresholdBinder:
         assert conditions is not None, "the shape wants at least one"
         return Tighten(entry.times, conditions)
 
-    def _operand(self, entry: MeasureEntry, site: Site) -> float | None:
+    def _operand(self, entry: MeasureEntry, site: SiteHere) -> float | None:
         """Return the number that a measure is set against at the site; None where it is a measure or not known."""
         operand, unit = entry.operand, plain_unit_of(entry, self._registry)
         if operand is None or operand.measure is not None:
             return None
-        return self.resolve(Value(quantity=operand.quantity, site=operand.site), unit, site)
+        return self.resolve(Value(quantity=operand.quantity, site=operand.site, zone=operand.zone), unit, site)
 
-    def _measure(self, entry: MeasureEntry, site: Site) -> Measure:
+    def _measure(self, entry: MeasureEntry, site: SiteHere) -> Measure:
         metric = self._registry.metrics[inputs_of(entry)[0]]
         step, span = _step(entry)
         covers = metric.covers or 0
@@ -97,13 +76,13 @@ class ThresholdBinder:
             period=max(site.period, covers),
             covers=covers,
             silent_for=self._registry.silent_for(site, inputs_of(entry)[0]),
-            against=_against(entry),
+            against=against_of(entry),
             operand=self._operand(entry, site),
             operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
             speaks_on_change=metric.shape is Shape.ON_CHANGE,
         )
 
-    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
+    def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Here) -> Limit | None:
         place = self._names.index(entry.measure)
         unit = self._units[entry.measure]
         if measures[place].against is not None and not measures[place].has_operand:
@@ -124,7 +103,7 @@ class ThresholdBinder:
         return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
 
     def _rung(
-        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site
+        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Here
     ) -> Rung | None:
         written = entry.ladder[level]
         conditions = self._conditions(written.conditions, site)
@@ -141,7 +120,7 @@ class ThresholdBinder:
 
     def _holding(self, entry: LimitEntry, level: Level, measure: Measure) -> Holding:
         """Return what a level asks for: its own words first, then the limit's, then the rule's."""
-        places: tuple[LevelEntry | LimitEntry | ThresholdRule, ...] = (entry.ladder[level], entry, self._entry)
+        places: tuple[LevelEntry | LimitEntry | LimitedRule, ...] = (entry.ladder[level], entry, self._entry)
         hold = next((place.hold for place in places if place.hold is not None), None)
         repeated = next((place.repeated for place in places if place.repeated is not None), None)
         holding = _holding(self._entry, level, hold, measure)
@@ -157,32 +136,80 @@ class ThresholdBinder:
         steps = [abs(first - second) for first in numbers for second in numbers if first != second]
         return DEADBAND_SHARE * min(steps, default=0.0)
 
-    def _conditions(self, entry: ConditionsEntry, site: Site) -> Conditions | None:
+    def _conditions(self, entry: ConditionsEntry, site: Here) -> Conditions | None:
         is_any = isinstance(entry, ConditionList)
         members = tuple(
             self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
         )
         return Conditions(members, any_of=is_any) if members else None
 
-    def _condition(self, entry: ConditionEntry, site: Site) -> Condition:
+    def _condition(self, entry: ConditionEntry, site: Here) -> Condition:
         comparison: Comparison = entry.comparison
         number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
         return Condition(self._names.index(entry.measure), comparison, number)
 
     @staticmethod
-    def resolve(value: Value, unit: str, site: Site) -> float | None:
-        """Return the number of a limit at the site, or None where the site lacks the attribute."""
+    def resolve(value: Value, unit: str, site: Here) -> float | None:
+        """Return the number of a limit at the site, or None where the attribute has no value there."""
         if value.quantity is not None:
             return number_in(parse_quantity(value.quantity), unit)
-        assert value.site is not None, "a value is a quantity or an attribute"
-        attribute = site.attributes.get(value.site)
+        attribute = site.attributes.get(value.site) if value.site is not None else None
+        if value.zone is not None:
+            attribute = site.zone_attributes.get(value.zone)
         if not isinstance(attribute, Quantity):
             return None
         number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
         return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
 
 
-def _against(entry: MeasureEntry) -> Against | None:
+class ThresholdBinder(LimitsBinder):
+    """Binds one threshold rule to sites."""
+
+    def bind(self, ground: Ground) -> ThresholdJudge | None:
+        """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
+        site = ground.ever()
+        limits = self._limits(site)
+        if not any(limits):
+            return None
+        whole = self._judge(site, limits)
+        if not ground.changes(self._named):
+            return whole
+
+        def judge_of(instant: int) -> ThresholdJudge:
+            then = ground.as_of(instant)
+            return self._judge(then, aligned(limits, self._limits(then)))
+
+        return seasonal(whole, Seasons(lambda instant: ground.key_at(self._named, instant), judge_of))
+
+    def _limits(self, site: SiteHere) -> tuple[Limit | None, ...]:
+        """Return the limits in the order in which they are written, None for one that is not judged at the site."""
+        entries = self._entry.all_measures()
+        if not any(set(inputs_of(entry)) & set(site.metrics) for entry in entries.values()):
+            return ()
+        measures = tuple(self._measure(entry, site) for entry in entries.values())
+        return tuple(self._limit(entry, measures, site) for entry in self._entry.all_limits())
+
+    def _judge(self, site: SiteHere, found: Sequence[Limit | None]) -> ThresholdJudge:
+        entries = self._entry.all_measures()
+        measures = tuple(self._measure(entry, site) for entry in entries.values())
+        limits = tuple(limit for limit in found if limit is not None)
+        ranks = [rung.rank for limit in limits for rung in limit.judged]
+        lowest = min(ranks or [rung.rank for limit in limits for rung in limit.rungs])
+        return ThresholdJudge(
+            rule=self._rule,
+            timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
+            measures=measures,
+            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
+            limits=limits,
+            only_while=self._conditions(self._entry.only_while, site),
+            clear_when=self._conditions(self._entry.clear_when, site),
+            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
+            tighten=self._tighten(site),
+        )
+
+
+def against_of(entry: MeasureEntry) -> Against | None:
+    """Return how a measure is set against its operand, if it has one."""
     if entry.minus is not None:
         return Against.MINUS
     return Against.DIVIDED_BY if entry.divided_by is not None else None

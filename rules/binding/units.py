@@ -6,9 +6,13 @@ from citybrain.instants import HOUR, MINUTE, parse_duration
 from citybrain.model import VALID_FLAG, Words
 from citybrain.registry import Registry
 from citybrain.units import Quantity
+from rules.areas.across import Across, Distinct
 from rules.derived import DERIVED
+from rules.shape.area import AreaMeasureEntry
 from rules.shape.measures import MeasureEntry
 
+ALERTS_WORDS = Words("报警", "Alerts")
+SILENCE_WORDS = Words("无数据周期数", "Periods without data")
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 
 
@@ -29,12 +33,32 @@ def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
 
 
 def unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure's value: a slope is per hour, a quotient is a ratio."""
+    """Return the unit of a measure's value: a slope is per hour, a quotient is a ratio, a count counts sites."""
+    if isinstance(entry, AreaMeasureEntry):
+        if entry.alerts:
+            return _unit_of_alerts(entry)
+        if entry.across is Across.COUNT:
+            return "sites"
+        if entry.across is Across.SHARE:
+            return RATIO
+    return site_unit_of(entry, registry)
+
+
+def site_unit_of(entry: MeasureEntry, registry: Registry) -> str:
+    """Return the unit of a measure at one site, before anything is made of several."""
     return RATIO if entry.divided_by is not None else plain_unit_of(entry, registry)
+
+
+def _unit_of_alerts(entry: AreaMeasureEntry) -> str:
+    if entry.across is Across.MAX_LEVEL:
+        return "level"
+    return "hazards" if entry.distinct is Distinct.HAZARD_FAMILY else "alerts"
 
 
 def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
     """Return the unit of a measure before it is set against anything; a slope is per hour."""
+    if isinstance(entry, AreaMeasureEntry) and entry.silence:
+        return "periods"
     if entry.derived is not None:
         unit = DERIVED[entry.derived, entry.edition].unit
     else:
@@ -59,6 +83,8 @@ def number_in(quantity: Quantity, unit: str) -> float:
 
 def words_of(entry: MeasureEntry, registry: Registry) -> Words:
     """Return what a measure is called."""
+    if isinstance(entry, AreaMeasureEntry) and (entry.silence or entry.alerts):
+        return SILENCE_WORDS if entry.silence else ALERTS_WORDS
     if entry.derived is not None:
         return DERIVED[entry.derived, entry.edition].words
     assert entry.metric is not None, "a measure has a metric or a derived value"

@@ -1,7 +1,7 @@
 """What the checks of all types of rule share: places, names and values."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
 from citybrain.units import parse_quantity
 from rules.binding.units import number_in
-from rules.shape.places import Where
+from rules.shape.places import Where, ZoneWhere
 from rules.shape.values import Value
 
 Loc = tuple[str | int, ...]
@@ -42,13 +42,15 @@ class Checker:
             if name not in attributes:
                 yield self._unknown((*loc, "attribute", name), "R213", name, attributes)
         if where.zone is not None:
-            yield from self._zone((*loc, "zone"), where.zone.kind, where.zone.id)
+            yield from self._zone((*loc, "zone"), where.zone)
 
-    def _zone(self, loc: Loc, kind: str | None, zone: str | None) -> Iterator[Problem]:
-        if kind is not None and kind not in (kinds := {zone.kind for zone in self.registry.zones.values()}):
-            yield self._unknown((*loc, "kind"), "R206", kind, kinds)
-        if zone is not None and zone not in self.registry.zones:
-            yield self._unknown((*loc, "id"), "R205", zone, self.registry.zones)
+    def _zone(self, loc: Loc, where: ZoneWhere) -> Iterator[Problem]:
+        known = {*self.registry.zone_kinds, COUNTY}
+        for kind in where.kind:
+            if kind not in known:
+                yield self._unknown((*loc, "kind"), "R206", kind, known)
+        if where.id is not None and where.id not in self.registry.zones:
+            yield self._unknown((*loc, "id"), "R205", where.id, self.registry.zones)
 
     def _value(self, loc: Loc, value: Value, unit: str) -> Iterator[Problem]:
         for text in (value.quantity, value.plus):
@@ -59,14 +61,22 @@ class Checker:
             except ValueError:
                 yield self.document.problem(loc, "R211", found=text, expected=unit)
         if value.site is not None:
-            units = {
-                kind.attributes[value.site] for kind in self.registry.kinds.values() if value.site in kind.attributes
-            }
-            if not units:
-                attributes = {name for kind in self.registry.kinds.values() for name in kind.attributes}
-                yield self._unknown(loc, "R213", value.site, attributes)
-            elif unit not in units:
-                yield self.document.problem(loc, "R211", found=f"{value.site} ({', '.join(units)})", expected=unit)
+            declared = [kind.attributes for kind in self.registry.kinds.values()]
+            yield from self._attribute(loc, "R213", value.site, declared, unit)
+        if value.zone is not None:
+            declared = [kind.attributes for kind in self.registry.zone_kinds.values()]
+            yield from self._attribute(loc, "R236", value.zone, declared, unit)
+
+    def _attribute(
+        self, loc: Loc, code: str, name: str, declared: Sequence[Mapping[str, str]], unit: str
+    ) -> Iterator[Problem]:
+        """Check that some kind declares the attribute, and in a unit that fits."""
+        units = {attributes[name] for attributes in declared if name in attributes}
+        if not units:
+            yield self._unknown(loc, code, name, {known for attributes in declared for known in attributes})
+        elif unit not in units:
+            found = f"{name} ({', '.join(sorted(units))})"
+            yield self.document.problem(loc, "R211", found=found, expected=unit)
 
     def _rising(self, loc: Loc, spans: Mapping[str, int]) -> Iterator[Problem]:
         """Check that a higher level asks for a longer time."""

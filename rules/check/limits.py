@@ -9,17 +9,18 @@ from citybrain.units import parse_quantity
 from rules.binding.units import number_in, plain_unit_of, unit_of
 from rules.check.base import Checker, Loc
 from rules.derived import DERIVED
+from rules.shape.area import AreaMeasureEntry
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.limited import LimitedRule
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
-from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
 
 
 class LimitsCheck(Checker):
     """Checks the measures, limits and conditions of a rule."""
 
-    def _threshold(self, rule: ThresholdRule) -> Iterator[Problem]:
+    def _threshold(self, rule: LimitedRule) -> Iterator[Problem]:
         known: dict[str, str] = {}
         for name, measure in rule.all_measures().items():
             loc = (*self.loc, "measures", name) if rule.measures else (*self.loc, "measure")
@@ -44,13 +45,13 @@ class LimitsCheck(Checker):
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
         yield from self._conditions((*self.loc, "clear_when"), rule.clear_when, names, known)
 
-    def _operand(self, loc: Loc, name: str, measure: MeasureEntry, rule: ThresholdRule) -> Iterator[Problem]:
+    def _operand(self, loc: Loc, name: str, measure: MeasureEntry, rule: LimitedRule) -> Iterator[Problem]:
         """Check what a measure is set against: of its own unit, and not set against anything itself."""
         operand, unit = measure.operand, plain_unit_of(measure, self.registry)
         assert operand is not None, "the caller has looked"
         place = (*loc, "minus" if measure.minus is not None else "divided_by")
         if operand.measure is None:
-            yield from self._value(place, Value(quantity=operand.quantity, site=operand.site), unit)
+            yield from self._value(place, Value(quantity=operand.quantity, site=operand.site, zone=operand.zone), unit)
             return
         others = rule.all_measures()
         other = others.get(operand.measure)
@@ -63,6 +64,8 @@ class LimitsCheck(Checker):
             yield self.document.problem(place, "R211", found=found, expected=unit)
 
     def _measure(self, loc: Loc, measure: MeasureEntry) -> Problem | None:
+        if isinstance(measure, AreaMeasureEntry) and (measure.silence or measure.alerts):
+            return None
         if measure.metric is not None:
             if measure.metric not in self.registry.metrics:
                 return self._unknown((*loc, "metric"), "R201", measure.metric, self.registry.metrics)

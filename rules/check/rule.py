@@ -8,8 +8,9 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.binding.units import metres_of, silence_of
+from rules.check.area import AreaCheck
 from rules.check.base import Loc
-from rules.check.limits import LimitsCheck
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
@@ -22,7 +23,7 @@ from rules.trial_series import parse_series
 _AS_WRITTEN = {"hold": "for"}
 
 
-class RuleCheck(LimitsCheck):
+class RuleCheck(AreaCheck):
     """Checks one rule of a document."""
 
     def problems(self, rule: AnyRule) -> Iterator[Problem]:
@@ -43,6 +44,13 @@ class RuleCheck(LimitsCheck):
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
+                yield from self._no_quorums(rule)
+            case AreaRule():
+                yield from self._area(rule)
+            case CouplingRule():
+                yield from self._coupling(rule)
+            case SequenceRule():
+                yield from self._sequence(rule)
             case NoDataRule():
                 yield from self._no_data(rule)
             case GeofenceRule():
@@ -50,6 +58,9 @@ class RuleCheck(LimitsCheck):
 
     def _override(self, loc: Loc, rule: AnyRule, override: OverrideEntry) -> Iterator[Problem]:
         """Check an override, and the rule with it in place as a rule of its own."""
+        if isinstance(rule, AreaRule | CouplingRule | SequenceRule):
+            yield self.document.problem(loc, "R256")
+            return
         yield from self._where(override.where, (*loc, "where"))
         fields = _replaceable(rule)
         strange = [name for name in override.replaced if name not in fields]
@@ -61,17 +72,33 @@ class RuleCheck(LimitsCheck):
             overridden = RuleCheck(self.document, self.registry, self.scenario, loc)
             yield from overridden._meaning(rule.overridden(override))
 
+    def _no_quorums(self, rule: ThresholdRule) -> Iterator[Problem]:
+        """Check that a rule about one site does not ask for several."""
+        for index, limit in enumerate(rule.all_limits()):
+            loc = (*self.loc, "limits", index) if rule.limits else self.loc
+            places = [((*loc, "sites"), limit.sites)]
+            places += [
+                ((*loc, limit.comparison.value, level.value, "sites"), entry.sites)
+                for level, entry in limit.ladder.items()
+            ]
+            for place, quorum in places:
+                if quorum is not None:
+                    yield self.document.problem(place, "R266")
+
     def _test(self, loc: Loc, test: RuleTest) -> Iterator[Problem]:
-        if test.site not in self.registry.sites:
-            yield self._unknown((*loc, "site"), "R203", test.site, self.registry.sites)
         longest = 0
-        for metric, text in test.values.items():
-            if metric not in self.registry.metrics:
-                yield self._unknown((*loc, "values", metric), "R201", metric, self.registry.metrics)
-            try:
-                longest = max(longest, len(parse_series(text)))
-            except ValueError as error:
-                yield self.document.problem((*loc, "values", metric), "R110", **said_by(error))
+        for site, values in test.all_values().items():
+            place = (*loc, "values") if test.site is not None else (*loc, "sites", site)
+            if site not in self.registry.sites:
+                where = (*loc, "site") if test.site is not None else place
+                yield self._unknown(where, "R203", site, self.registry.sites)
+            for metric, text in values.items():
+                if metric not in self.registry.metrics:
+                    yield self._unknown((*place, metric), "R201", metric, self.registry.metrics)
+                try:
+                    longest = max(longest, len(parse_series(text)))
+                except ValueError as error:
+                    yield self.document.problem((*place, metric), "R110", **said_by(error))
         if len(test.positions) > longest:
             yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 
@@ -103,7 +130,7 @@ class RuleCheck(LimitsCheck):
 
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
-        yield from self._zone((*self.loc, event, "zone"), where.kind, where.id)
+        yield from self._zone((*self.loc, event, "zone"), where)
         if rule.buffer is not None:
             try:
                 metres_of(parse_quantity(rule.buffer))

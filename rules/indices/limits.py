@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from citybrain.sites import Attribute
+from citybrain.attributes import Attribute
 from citybrain.units import Quantity
 from rules.indices.figures import not_negative, positive
 

@@ -8,7 +8,7 @@ from citybrain.instants import Duration
 from citybrain.metrics import Entry, Name
 from citybrain.model import Level
 from rules.shape.conditions import ConditionEntry
-from rules.shape.values import AnyValue, Compared, QuantityText, RepeatedText
+from rules.shape.values import AnyQuorum, AnyValue, Compared, QuantityText, RepeatedText
 
 
 class LevelEntry(Entry):
@@ -18,6 +18,7 @@ class LevelEntry(Entry):
     hold: Duration | None = Field(None, alias="for")
     repeated: RepeatedText | None = None
     conditions: Annotated[tuple[ConditionEntry, ...], Field(alias="and")] = ()
+    sites: AnyQuorum | None = None  # In rules over several sites.
 
 
 def _as_level_entry(written: Any) -> Any:
@@ -40,6 +41,7 @@ class LimitEntry(Compared):
     repeated: RepeatedText | None = None
     clear: AnyValue | None = None
     deadband: QuantityText | None = None
+    sites: AnyQuorum | None = None  # In rules over several sites.
 
     @property
     def ladder(self) -> Ladder:

@@ -8,6 +8,8 @@ from citybrain.metrics import Entry, Name
 from rules.measures import Take
 from rules.shape.values import AnyOperand, Operand
 
+SOURCES = ("metric", "derived", "silence", "alerts")
+
 
 class MeasureEntry(Entry):
     """A number with a name: a metric or derived value, then a window or a difference, then set against an operand."""
@@ -29,9 +31,9 @@ class MeasureEntry(Entry):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "MeasureEntry":
-        if (self.metric is None) == (self.derived is None):
+        if sum(getattr(self, name, None) not in (None, False, ()) for name in SOURCES) != 1:
             raise Fault("source")
-        if (self.over is None) != (self.take is None):
+        if (self.over is None) != (self.take is None) and not getattr(self, "alerts", None):
             raise Fault("window")
         if self.edition is not None and self.derived is None:
             raise Fault("edition")

@@ -1,10 +1,12 @@
 """What every rule says, whatever its type, with the tests that stand beside it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
@@ -35,18 +37,30 @@ class Expected(Entry):
     level: Level
     state: Literal["firing", "recovering", "cleared"]
     no_data: bool = False
+    subject: str | None = None  # The zone, county or site that it is about, where a test has several.
 
 
 class RuleTest(Entry):
-    """A test that stands beside its rule: values at one site, and the events they must give, all of them."""
+    """A test that stands beside its rule: values at one site, or several, and all the events they must give."""
 
     name: str
-    site: SiteId
+    site: SiteId | None = None
     start: Instant | None = None
     every: Duration | None = None  # Default: the site's own period.
     values: dict[Name, str] = {}
+    sites: dict[SiteId, dict[Name, str]] = {}
     positions: tuple[tuple[float, float] | None, ...] = ()
     expect: tuple[Expected, ...]
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> "RuleTest":
+        if (self.site is None) == (not self.sites) or (self.sites and (self.values or self.positions)):
+            raise Fault("test_sites")
+        return self
+
+    def all_values(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the values per site."""
+        return {self.site: self.values} if self.site is not None else self.sites
 
 
 class AlsoIn(Entry):

@@ -8,11 +8,13 @@ import pytest
 
 from citybrain import registry as registry_module
 from citybrain.geometry import AreaIndex, distance_m
-from citybrain.instants import HOUR
+from citybrain.instants import HOUR, parse_instant
 from citybrain.metrics import Shape
 from citybrain.model import Feed
 from citybrain.registry import load_registry
+from citybrain.rivers import run_m
 from citybrain.units import UNITS
+from simulators.basins import BASINS
 
 CATALOG = Path(registry_module.__file__).parent / "catalog"
 COUNTIES = {"331102", "331121", "331122", "331123", "331124", "331125", "331126", "331127", "331181"}
@@ -46,7 +48,7 @@ def test_every_metric_says_where_it_is_from_and_how_fine_it_is(registry):
 
 def test_attributes_have_a_known_unit_or_are_words(registry):
     for name, kind in registry.kinds.items():
-        assert set(kind.attributes.values()) <= {*UNITS, "word"}, name
+        assert set(kind.attributes.values()) <= {*UNITS, "word", "hours"}, name
 
 
 def test_official_air_values_are_hourly_means(registry):
@@ -125,3 +127,38 @@ def test_the_county_outlines_carry_their_notice():
     text = (CATALOG / "zones" / "README.md").read_text(encoding="utf-8")
     for words in ("Schematic", "MIT", "Copyright (c)", "geoBoundaries", "not for navigation"):
         assert words in text
+
+
+def test_the_flood_limit_of_a_large_reservoir_goes_by_season(registry):
+    limit = registry.sites["dam-jinshuitan"].attributes["flood_limit_stage"]
+    days = {"04-14": None, "04-15": 182.0, "07-15": 182.0, "07-16": 181.8, "10-15": 181.8, "10-16": None}
+    for day, number in days.items():
+        value = limit.at(parse_instant(f"2026-{day}T12:00:00+08:00"))
+        assert (value and value.number) == number, day
+
+
+def test_the_noise_limit_of_a_residential_area_goes_by_day_and_night(registry):
+    zones = [zone for zone in registry.zones.values() if zone.kind == "residential"]
+    assert zones
+    for zone in zones:
+        limit = zone.attributes["noise_limit"]
+        assert limit.at(parse_instant("2026-06-20T12:00:00+08:00")).number == 60
+        assert limit.at(parse_instant("2026-06-20T23:00:00+08:00")).number == 50
+
+
+def test_every_gauge_and_reservoir_has_its_place_on_the_river(registry):
+    for kind in ("river-gauge", "reservoir", "rain-gauge", "water-quality-station"):
+        for site in sites_of(registry, kind):
+            assert site.river is not None, site.id
+
+
+def test_the_rivers_agree_with_those_that_are_simulated(registry):
+    for basin in BASINS:
+        for above, length_km in basin.upstream:
+            points = [registry.sites[site].river for site in (above, basin.id)]
+            assert run_m(registry.reaches, *points) == pytest.approx(length_km * 1000), (above, basin.id)
+
+
+def test_the_rivers_run_out_of_the_city_at_qingtian_and_qingyuan(registry):
+    assert {name for name, reach in registry.reaches.items() if reach.next is None} == {"oujiang", "songyuanxi"}
+    assert "schematic" in (CATALOG / "rivers.yaml").read_text(encoding="utf-8")

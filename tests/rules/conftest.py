@@ -58,6 +58,8 @@ def read_set(registry: Registry, path: Path) -> tuple[RuleSet | None, list[Any]]
 class Rig:
     """An engine that is driven by minutes after 08:00, with clock records every 30 s in between."""
 
+    start = START
+
     def __init__(self, rules: RuleSet, **options: Any) -> None:
         self.engine = Engine(rules, **options)
         self.events: list[AlertEvent] = []

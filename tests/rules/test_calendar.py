@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from citybrain.calendar import calendar_of
 from citybrain.instants import parse_instant
-from rules.calendar import ActiveEntry, calendar_of
+from rules.calendar import ActiveEntry
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from rules.calendar import ActiveEntry, calendar_of
     ],
 )
 def test_a_rule_is_armed_when_every_line_holds(written, at, is_active):
-    assert calendar_of(ActiveEntry(**written)).is_active(parse_instant(at)) is is_active
+    assert calendar_of(ActiveEntry(**written)).holds(parse_instant(at)) is is_active
 
 
 @pytest.mark.parametrize(

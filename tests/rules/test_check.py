@@ -15,9 +15,27 @@ from citybrain.registry import COUNTY
 DATA = Path(__file__).parents[1] / "data" / "rules"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
-# R100 and R12x are about files and catalogs (tests/citybrain), R216 about a folder (below); R250 is a warning,
+# R100, R12x and R230 to R235 are about files and catalogs (tests/citybrain), R216 about a folder (below); R250 warns,
 # and R253 needs a whole folder (test_inhibition).
-ELSEWHERE = {"R250", "R253", "R100", "R120", "R121", "R122", "R123", "R124", "R125", "R126", "R216"}
+ELSEWHERE = {
+    "R100",
+    "R120",
+    "R121",
+    "R122",
+    "R123",
+    "R124",
+    "R125",
+    "R126",
+    "R216",
+    "R230",
+    "R231",
+    "R232",
+    "R233",
+    "R234",
+    "R235",
+    "R250",
+    "R253",
+}
 
 
 def named(path: Path) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from citybrain.sites import Attribute
+from citybrain.attributes import Attribute
 from citybrain.units import Quantity
 from rules.derived import DERIVED, history_inputs
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from citybrain.sites import Attribute
+from citybrain.attributes import Attribute
 from citybrain.units import Quantity
 from rules.indices.limits import GRADE_1_1H, Share, grade_1_share, permit_share, worst_share
 

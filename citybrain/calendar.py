@@ -1,0 +1,113 @@
+"""Seasons and hours: dates, months, weekdays and times of day of the city's own calendar, across midnight too."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from citybrain.faults import Fault
+from citybrain.instants import LOCAL
+from citybrain.metrics import Entry
+
+_DATES = re.compile(r"(?P<m1>\d\d)-(?P<d1>\d\d)\.\.(?P<m2>\d\d)-(?P<d2>\d\d)")
+_HOURS = re.compile(r"(?P<h1>\d\d):(?P<m1>\d\d)-(?P<h2>\d\d):(?P<m2>\d\d)")
+_LEAP_YEAR = 2024  # So that 29 February is a date.
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _dates(text: str) -> tuple[int, int]:
+    """Return (first, last) of `02-20..04-10` as month * 100 + day. Raises ValueError for what is no date."""
+    found = _DATES.fullmatch(text)
+    if found is None:
+        raise Fault("dates", found=repr(text))
+    first, last = (int(found["m1"]), int(found["d1"])), (int(found["m2"]), int(found["d2"]))
+    for month, day in (first, last):
+        try:
+            datetime(_LEAP_YEAR, month, day, tzinfo=LOCAL)
+        except ValueError as error:
+            raise Fault("no_date", found=repr(text), date=f"{month:02d}-{day:02d}") from error
+    return first[0] * 100 + first[1], last[0] * 100 + last[1]
+
+
+def parse_hours(text: str) -> tuple[int, int]:
+    """Return (start, end) of `22:00-06:00` in minutes of the day. Raises ValueError for what is no time."""
+    found = _HOURS.fullmatch(text)
+    if found is None:
+        raise Fault("hours", found=repr(text))
+    start = int(found["h1"]) * 60 + int(found["m1"])
+    end = int(found["h2"]) * 60 + int(found["m2"])
+    if int(found["m1"]) > 59 or int(found["m2"]) > 59 or start >= 24 * 60 or end > 24 * 60 or start == end:
+        raise Fault("hours_range", found=repr(text))
+    return start, end
+
+
+def _checked_dates(text: str) -> str:
+    _dates(text)
+    return text
+
+
+def _checked_hours(text: str) -> str:
+    parse_hours(text)
+    return text
+
+
+Weekday = Annotated[str, Field(pattern=f"^({'|'.join(WEEKDAYS)})$")]
+
+
+class CalendarEntry(Entry):
+    """A part of the year, the week or the day; every line that is written must hold. Times are Beijing time."""
+
+    dates: Annotated[str, AfterValidator(_checked_dates)] | None = None
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
+    hours: Annotated[str, AfterValidator(_checked_hours)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "CalendarEntry":
+        if not (self.dates or self.months or self.weekdays or self.hours):
+            raise Fault("active")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A compiled part of the year, the week or the day."""
+
+    dates: tuple[int, int] | None
+    months: frozenset[int]
+    weekdays: frozenset[int]  # 0 is Monday.
+    hours: tuple[int, int] | None
+
+    def holds(self, instant: int) -> bool:
+        """Tell whether the instant lies in it. Starts count, ends do not; the last date counts whole.
+
+        What runs across midnight, or across the turn of the year, begins on one day and ends on the next.
+        """
+        local = datetime.fromtimestamp(instant // 1000, LOCAL)
+        if self.months and local.month not in self.months:
+            return False
+        if self.weekdays and local.weekday() not in self.weekdays:
+            return False
+        if self.dates is not None:
+            first, last = self.dates
+            date = local.month * 100 + local.day
+            if not (first <= date <= last if first <= last else date >= first or date <= last):
+                return False
+        if self.hours is None:
+            return True
+        start, end = self.hours
+        minute = local.hour * 60 + local.minute
+        return start <= minute < end if start < end else minute >= start or minute < end
+
+
+def calendar_of(entry: CalendarEntry) -> Calendar:
+    """Return the calendar that an author wrote."""
+    return Calendar(
+        _dates(entry.dates) if entry.dates is not None else None,
+        frozenset(entry.months),
+        frozenset(WEEKDAYS.index(day) for day in entry.weekdays),
+        parse_hours(entry.hours) if entry.hours is not None else None,
+    )

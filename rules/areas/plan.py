@@ -1,0 +1,119 @@
+"""Who listens to what: rules over several sites bound to their groups, and how signals and alerts find them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from citybrain.alerts import AlertEvent
+from citybrain.geometry import distance_m
+from citybrain.model import Scenario
+from citybrain.registry import Registry
+from rules.areas.grouping import Group, Grouping
+from rules.areas.state import GroupPlan
+from rules.rule import Judge, Rule
+
+OVER_SITES, OVER_ALERTS, OVER_HAZARDS = 1, 2, 3  # The orders: each sees alerts of the ones before it.
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A measure of a rule that is about alerts."""
+
+    place: int
+    rules: frozenset[str]
+    near: Mapping[str, frozenset[str]] | None = None  # Group -> sites whose alerts count; None: those inside it.
+    reach_m: float | None = None  # And whatever else lies so near to it.
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule over several sites with all its groups."""
+
+    rule: Rule
+    order: int
+    grouping: Grouping
+    judges: Mapping[str, tuple[Group, Judge]]  # By group.
+    members: Mapping[str, tuple[frozenset[str], ...]]  # Group -> per measure the sites that it listens to.
+    measures: int
+    listening: tuple[Listening, ...]
+    keep: int  # How long a closed alert may matter, milliseconds.
+    also_in: Callable[[Group], tuple[Scenario, ...]]
+
+
+@dataclass(slots=True)
+class AreaPlan:
+    """All rules over several sites, ready to be judged."""
+
+    registry: Registry
+    catalog: str
+    hazards: Mapping[str, str]  # Rule -> its hazard family.
+    rules: tuple[BoundRule, ...]
+    plans: dict[str, GroupPlan] = field(init=False)
+    orders: tuple[int, ...] = field(init=False)
+    _listeners: dict[tuple[str, str], list[GroupPlan]] = field(init=False)
+    _by_alert: dict[str, list[tuple[BoundRule, Listening]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plans, self._listeners, self._by_alert = {}, {}, {}
+        self.orders = tuple(sorted({bound.order for bound in self.rules}))
+        periods = {site.id: site.period for site in self.registry.sites.values()}
+        for bound in self.rules:
+            for group_id, (group, judge) in bound.judges.items():
+                sites = frozenset().union(*bound.members.get(group_id, ()))
+                plan = GroupPlan(
+                    id=f"{bound.rule.id}/{group_id}",
+                    group=group,
+                    judge=judge,
+                    measures=bound.measures,
+                    members=bound.members.get(group_id, ()),
+                    periods={site: periods[site] for site in sites},
+                    keep=bound.keep,
+                    also_in=bound.also_in(group),
+                    order=bound.order,
+                )
+                self.plans[plan.id] = plan
+                for site in sites:
+                    self._listeners.setdefault((bound.rule.id, site), []).append(plan)
+            for listening in bound.listening:
+                for rule_id in listening.rules:
+                    self._by_alert.setdefault(rule_id, []).append((bound, listening))
+
+    def groups_of(self, rule_id: str, site: str, order: int) -> Iterable[GroupPlan]:
+        """Return the groups of a rule that listen to a site, if the rule is of the order."""
+        plans = self._listeners.get((rule_id, site), ())
+        return [plan for plan in plans if plan.order == order]
+
+    def groups_about(self, event: AlertEvent, order: int) -> list[tuple[GroupPlan, list[int]]]:
+        """Return the groups of an order that an alert belongs to, each with the measures that count it."""
+        found: dict[str, list[int]] = {}
+        for bound, listening in self._by_alert.get(event.rule.id, ()):
+            if bound.order == order:
+                for group in self._groups_around(bound, listening, event):
+                    found.setdefault(f"{bound.rule.id}/{group}", []).append(listening.place)
+        return [(self.plans[key], places) for key, places in sorted(found.items())]
+
+    def _groups_around(self, bound: BoundRule, listening: Listening, event: AlertEvent) -> Iterable[str]:
+        subject = event.subject
+        if listening.near is None:
+            return (
+                bound.grouping.containing(subject.position, county=event.county, site=subject.site)
+                & bound.judges.keys()
+            )
+        return [
+            group_id
+            for group_id, (group, _) in bound.judges.items()
+            if subject.site in listening.near.get(group_id, ())
+            or (
+                subject.site is None
+                and listening.reach_m is not None
+                and distance_m(group.position, subject.position) <= listening.reach_m
+            )
+        ]
+
+    def named_by(self, rule_id: str) -> frozenset[str]:
+        """Return the rules whose alerts a rule is about."""
+        named = (listening.rules for bound in self.rules if bound.rule.id == rule_id for listening in bound.listening)
+        return frozenset().union(*named)
+
+    def group_count(self, rule_id: str) -> int:
+        """Return at how many groups a rule is judged."""
+        return sum(len(bound.judges) for bound in self.rules if bound.rule.id == rule_id)

@@ -1,0 +1,34 @@
+"""Area rules whose limits go by season and hour: one plain judge for each set of values that is ever in force."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from citybrain.alerts import Evidence
+from rules.areas.judge import AreaJudge, AreaView
+from rules.rule import Finding
+from rules.seasons import in_season
+from rules.threshold import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonalAreaJudge(AreaJudge):
+    """An area rule at a zone with a dated attribute that it names; see `rules.seasons.SeasonalJudge`."""
+
+    as_of: Callable[[int], AreaJudge] = field(kw_only=True)
+
+    def judge(self, memory: Memory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+        """Judge the group against the limits of the season."""
+        now = self.as_of(instant)
+        (finding,) = now.judge(memory, view, instant, is_open=is_open)
+        return (in_season(finding, now.timing.lowest, self.timing.lowest),)
+
+    def evidence(self, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+        """Return the limit of the season that decides about the rank."""
+        return self.as_of(instant).evidence(view, instant, rank=rank, zone=zone)
+
+
+def seasonal_area(whole: AreaJudge, seasons: Callable[[int], AreaJudge]) -> SeasonalAreaJudge:
+    """Return the judge that has all the limits of another, and those of the season at each instant."""
+    given: dict[str, Any] = {one.name: getattr(whole, one.name) for one in fields(whole) if one.init}
+    return SeasonalAreaJudge(**given, as_of=seasons)

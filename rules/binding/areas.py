@@ -1,0 +1,139 @@
+"""All rules over several sites of a set, bound to their groups and to the sites and alerts that they listen to."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from citybrain.model import Scenario
+from citybrain.places import PlaceWord, sites_from
+from citybrain.registry import Registry
+from citybrain.sites import Site
+from rules.areas.grouping import Group, Grouping
+from rules.areas.plan import OVER_ALERTS, OVER_HAZARDS, OVER_SITES, AreaPlan, BoundRule, Listening
+from rules.binding.alerts import CouplingBinder, SequenceBinder
+from rules.binding.area import AreaBinder
+from rules.binding.ground import Ground
+from rules.rule import Rule
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
+from rules.shape.places import Where
+from rules.shape.rule import RuleEntry
+from rules.signals import Sender
+
+OverSites = AreaRule | CouplingRule | SequenceRule
+Concerns = Callable[[Where, Site], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAreas:
+    """The plan of the area stage, and what each site must tell it."""
+
+    plan: AreaPlan
+    binders: tuple[AreaBinder, ...]
+
+    @property
+    def minds_silence(self) -> bool:
+        """Tell whether any rule is about the silence of sites."""
+        return any(entry.silence for binder in self.binders for entry in binder.places.values())
+
+    def senders_of(self, ground: Ground) -> tuple[Sender, ...]:
+        """Return what a site must tell, rule by rule."""
+        found = (binder.sender(ground) for binder in self.binders)
+        return tuple(sender for sender in found if sender is not None)
+
+
+class AreaSetBinder:
+    """Binds the rules over several sites of one set."""
+
+    def __init__(self, rules: Mapping[str, tuple[RuleEntry, Rule]], registry: Registry, concerns: Concerns) -> None:
+        self._rules = rules
+        self._registry = registry
+        self._concerns = concerns
+        self._couplings = {rule_id for rule_id, (entry, _) in rules.items() if isinstance(entry, CouplingRule)}
+
+    def bind(self, catalog: str) -> BoundAreas:
+        """Return the whole stage."""
+        bound: list[BoundRule] = []
+        binders: list[AreaBinder] = []
+        for entry, rule in self._rules.values():
+            if isinstance(entry, AreaRule):
+                binder = AreaBinder(entry, rule, self._registry, self._sites(entry))
+                binders.append(binder)
+                bound.append(self._area(entry, rule, binder))
+            elif isinstance(entry, CouplingRule):
+                bound.append(self._coupling(entry, rule))
+            elif isinstance(entry, SequenceRule):
+                bound.append(self._sequence(entry, rule))
+        hazards = {rule_id: rule.hazard for rule_id, (_, rule) in self._rules.items()}
+        return BoundAreas(AreaPlan(self._registry, catalog, hazards, tuple(bound)), tuple(binders))
+
+    def _sites(self, entry: OverSites) -> list[Site]:
+        return [site for site in self._registry.sites.values() if self._concerns(entry.where, site)]
+
+    def _area(self, entry: AreaRule, rule: Rule, binder: AreaBinder) -> BoundRule:
+        listening = tuple(
+            self._listening(place, measure.alerts, measure.place, binder.grouping)
+            for place, measure in binder.places.items()
+            if measure.alerts
+        )
+        return BoundRule(
+            rule=rule,
+            order=OVER_ALERTS if listening else OVER_SITES,
+            grouping=binder.grouping,
+            judges={bound.group.id: (bound.group, bound.judge) for bound in binder.groups},
+            members={
+                bound.group.id: tuple(frozenset(one.members) for one in bound.judge.measures) for bound in binder.groups
+            },
+            measures=len(binder.places),
+            listening=listening,
+            keep=max((measure.over or 0 for measure in binder.places.values() if measure.alerts), default=0),
+            also_in=self._also_in(entry),
+        )
+
+    def _coupling(self, entry: CouplingRule, rule: Rule) -> BoundRule:
+        binder = CouplingBinder(entry, rule, self._registry, self._sites(entry))
+        listening = self._listening(0, entry.measure.alerts, entry.measure.place, binder.grouping)
+        judges = {bound.group.id: (bound.group, bound.judge) for bound in binder.groups}
+        return BoundRule(rule, OVER_HAZARDS, binder.grouping, judges, {}, 1, (listening,), 0, self._also_in(entry))
+
+    def _sequence(self, entry: SequenceRule, rule: Rule) -> BoundRule:
+        binder = SequenceBinder(entry, rule, self._registry, self._sites(entry))
+        listening = tuple(
+            self._listening(place, (step.alert,), step.place, binder.grouping) for place, step in enumerate(entry.steps)
+        )
+        judges = {bound.group.id: (bound.group, bound.judge) for bound in binder.groups}
+        return BoundRule(
+            rule,
+            OVER_HAZARDS,
+            binder.grouping,
+            judges,
+            {},
+            len(entry.steps),
+            listening,
+            entry.within,
+            self._also_in(entry),
+        )
+
+    def _listening(self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping) -> Listening:
+        rules = self._rules.keys() - self._couplings if alerts == "any" else set(alerts)
+        if word is None:
+            return Listening(place, frozenset(rules))
+        near = {
+            group.id: frozenset(sites_from(self._registry, group.origin, word))
+            for group in grouping.groups.values()
+            if group.origin is not None
+        }
+        return Listening(place, frozenset(rules), near, word.reach_m)
+
+    def _also_in(self, entry: OverSites) -> Callable[[Group], tuple[Scenario, ...]]:
+        def of_group(group: Group) -> tuple[Scenario, ...]:
+            return tuple(
+                also.scenario for also in entry.also_in if also.where is None or self._is_at(also.where, group)
+            )
+
+        return of_group
+
+    def _is_at(self, where: Where, group: Group) -> bool:
+        """Tell whether a group lies in the counties and is of the kind of zone that an author wants."""
+        if where.county and group.county not in where.county:
+            return False
+        kinds = {self._registry.zones[zone].kind for zone in group.zones}
+        return where.zone is None or bool(kinds & set(where.zone.kind)) or where.zone.id in group.zones

@@ -1,0 +1,62 @@
+"""Signals: what the site stage tells the area stage of one site, rule by rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rules.measures import UNKNOWN, Bound, Measure, Measured, measure, set_against
+from rules.rule import SiteView
+from rules.silence import ANY_METRIC
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The values of a rule's measures at one site. `at` is the time of the record that brought them."""
+
+    rule: str
+    site: str
+    at: int
+    instant: int
+    measured: tuple[Measured | None, ...]  # In the order of the rule's measures; None: nothing new of this one.
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A rule over several sites, bound to one of them: it says what its measures are there, and judges nothing."""
+
+    rule: str
+    measures: tuple[Measure | None, ...]  # In the order of the rule's measures; None: not measured here.
+    silences: tuple[int, ...]  # Places of the measures that are about silence.
+    spans: tuple[int, ...]  # Silences that make a difference to them, milliseconds.
+    period: int  # Of the site, milliseconds.
+    as_of: Callable[[int], "Sender"] | None = None  # Where an attribute that it names goes by season or hour.
+    series_keys: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        keys = tuple(dict.fromkeys(spec.series for spec in self.measures if spec is not None))
+        object.__setattr__(self, "series_keys", keys)
+
+    def tell(self, view: SiteView, instant: int, *, site: str, at: int) -> Signal:
+        """Return the values of the measures as of the instant."""
+        if self.as_of is not None:
+            return self.as_of(instant).tell(view, instant, site=site, at=at)
+        found = view.series
+        plain = [
+            measure(spec, found[spec.series], instant) if spec is not None and spec.series in found else UNKNOWN
+            for spec in self.measures
+        ]
+        measured = tuple(
+            None if spec is None else set_against(spec, value, plain)
+            for spec, value in zip(self.measures, plain, strict=True)
+        )
+        return Signal(self.rule, site, at, instant, measured)
+
+    def tell_silence(self, view: SiteView, *, site: str, at: int) -> Signal:
+        """Return how long the site has been silent, in its own periods."""
+        periods = Measured(view.silence(ANY_METRIC) / self.period, Bound.EXACT, at)
+        measured = tuple(periods if place in self.silences else None for place in range(len(self.measures)))
+        return Signal(self.rule, site, at, at, measured)
+
+
+def newest_of(view: SiteView, keys: Sequence[str]) -> int:
+    """Return the instant of the newest sample of some series; 0 where there is none."""
+    return max((view.series[key].newest_at or 0 for key in keys if key in view.series), default=0)
