@@ -1,11 +1,12 @@
 """The quick look: whether a limit may be met at all, said in the fewest steps; nearly every reading ends there.
 
-It says what `measure` says, without its ceremony, and is compiled once per site and limit.
+It says what `measure` says, without its ceremony, and is compiled once per limit.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from rules.conditions import Comparison, Conditions, meets
 from rules.measures import COVERAGE_MIN, UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
@@ -14,9 +15,13 @@ from rules.series import Series
 # A running total is off by far less than this share of itself, so that below it the exact sum need not be drawn.
 ROUNDING_MAX = 1e-9
 
+# Many sites have the same limit on the same measure. One function for all of them stays in the processor's cache.
+ALIKE_MAX = 4096
+
 Quick = Callable[[Series, int], bool]
 
 
+@lru_cache(maxsize=ALIKE_MAX)
 def quick_test(spec: Measure, comparison: Comparison, limit: float) -> Quick:
     """Return a function that tells whether the measure may meet a limit as of an instant.
 

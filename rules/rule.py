@@ -72,7 +72,12 @@ class Finding:
 
 
 class Judge(Protocol):
-    """A rule bound to one site. It holds no state: what it remembers is handed in as `memory`."""
+    """A rule bound to one site. It holds no state: what it remembers is handed in as `memory`.
+
+    It is a value with a hash, and like sites share equal ones: all that decides takes part in comparing.
+    """
+
+    def __hash__(self) -> int: ...
 
     @property
     def rule(self) -> Rule:

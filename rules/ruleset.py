@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
@@ -37,6 +37,8 @@ from rules.shelf import Shelf, shelf_of
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge
 from rules.threshold import ThresholdJudge
+
+_Part = TypeVar("_Part")
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
@@ -131,6 +133,7 @@ class RuleSet:
         self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
         self._near: dict[ZoneNear, AreaIndex] = {}
         self._plans: dict[str, SitePlan] = {}
+        self._shared: dict[Hashable, Any] = {}  # What the plans of like sites have in common.
         self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
         entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
         self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
@@ -199,8 +202,8 @@ class RuleSet:
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
         senders = self.areas.senders_of(self._ground(Where(), site, zones))
-        judges = tuple(
-            judge
+        judges: tuple[Judge, ...] = tuple(
+            self._shared.setdefault(judge, judge)
             for checked in self.in_force
             if self._concerns(checked.entry.where, site, zones)
             and (judge := self._bound(checked, site, zones)) is not None
@@ -230,17 +233,19 @@ class RuleSet:
         return SitePlan(
             site=site,
             judges=judges,
-            by_series=by_series,
-            reach=reach,
+            by_series=self._alike("by_series", by_series),
+            reach=self._alike("reach", reach),
             derived=derived,
             senders=senders,
             senders_by_series=senders_by_series,
-            silences=_silences(judges, senders),
-            flagged=flagged,
+            silences=self._alike("silences", _silences(judges, senders)),
+            flagged=self._alike("flagged", flagged),
             zones=tuple(standing),
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
             late_max=feed.late_max,
             reorder_for=feed.reorder_for,
+            shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
+            _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
 
     def _bound(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> Judge | None:
@@ -261,6 +266,11 @@ class RuleSet:
             if self._concerns(checked.entry.where, site, zones):
                 idle.discard(self._override_of(checked, site, zones))
         return {place for place in idle if place is not None}
+
+    def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
+        """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
+        known: Mapping[str, _Part] = self._shared.setdefault((part, *found.items()), found)
+        return known
 
     def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
         """Return the further scenarios that an event of the rule at the site belongs to."""

@@ -75,7 +75,7 @@ class ThresholdJudge:
     active: Calendar | None = None
     tighten: Tighten | None = None
     series_keys: tuple[str, ...] = field(init=False)
-    silent_after: dict[str, int] = field(init=False)
+    silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
