@@ -45,6 +45,7 @@ class Ending(StrEnum):
 
     RECOVERED = "recovered"  # The clear condition held for `keep_firing_for`.
     RESET = "reset"  # A person reset it: its rule is latched.
+    ZONE_ENDED = "zone_ended"  # The temporary zone that armed the rule is over.
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 

@@ -204,9 +204,8 @@ class Engine:
         state.inside = self._rules.zones_at(state.position) if state.position is not None else frozenset()
         for key in state.heard:
             self._schedule(state, key)
-        for place, standing in enumerate(state.standings):
-            if standing.wake_at is not None:
-                self._clock.schedule_wake(site.id, place, standing.wake_at)
+        for standing in state.standings:
+            self._publisher.resume(state, standing, self._clock.at or 0)
         for reading in state.hold.readings if state.hold is not None else ():
             due = reading.observed_at + state.plan.reorder_for
             self._clock.schedule_wake(site.id, HELD, max(due, self._clock.at or due))
@@ -257,7 +256,7 @@ class Engine:
             elif due.place == HELD:
                 self._release(state, due.at, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
-                self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
+                self._publisher.wake(state, state.standings[due.place], When(due.at, due.at), events)
         if is_first:
             self._wait_for_expected()
         return events

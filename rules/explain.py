@@ -96,8 +96,8 @@ def compose(
     )
 
 
-def ended(event: AlertEvent, *, catalog: str, at: int) -> AlertEvent:
-    """Return the event that clears an alert because its rule is no longer there."""
+def ended(event: AlertEvent, *, catalog: str, at: int, ending: Ending = Ending.RULE_ENDED) -> AlertEvent:
+    """Return the event that clears an alert because its rule, or the zone that armed it, is no longer there."""
     return replace(
         event,
         sequence=event.sequence + 1,
@@ -108,8 +108,10 @@ def ended(event: AlertEvent, *, catalog: str, at: int) -> AlertEvent:
         state=State.CLEARED,
         observed_at=at,
         sent=at,
-        headline=_both(lambda language: say(language, "alert.ended", headline=event.headline.in_language(language))),
-        ending=Ending.RULE_ENDED,
+        headline=_both(
+            lambda language: say(language, f"alert.{ending.value}", headline=event.headline.in_language(language))
+        ),
+        ending=ending,
     )
 
 

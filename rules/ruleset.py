@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,19 +15,19 @@ from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.areas import AreaSetBinder
-from rules.binding.geofence import GeofenceBinder
 from rules.binding.ground import Ground
-from rules.binding.no_data import bind_silence
-from rules.binding.threshold import ThresholdBinder
+from rules.binding.rule import binders
 from rules.binding.units import series_key
 from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
+from rules.geofence import GeofenceJudge
 from rules.inhibition import Inhibition
+from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule
+from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
-from rules.shape.geofence import GeofenceRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where, ZoneNear
@@ -36,6 +36,7 @@ from rules.shape.threshold import ThresholdRule
 from rules.shelf import Shelf, shelf_of
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge
+from rules.spans import Spans, spans_of
 from rules.threshold import ThresholdJudge
 
 _Part = TypeVar("_Part")
@@ -88,6 +89,7 @@ class SitePlan:
     also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     reorder_for: int  # How long a reading is held, milliseconds.
+    spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
     shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
     _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -141,7 +143,9 @@ class RuleSet:
             isinstance(checked.entry, NoDataRule) for checked in self.in_force
         )
         # Per rule the binders of its overrides, in their order, and that of the rule as it stands.
-        self._bind = {checked.rule.id: list(_binders(checked, registry)) for checked in self.in_force}
+        self._bind = {
+            checked.rule.id: list(binders(checked.entry, checked.rule, registry)) for checked in self.in_force
+        }
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
@@ -176,6 +180,14 @@ class RuleSet:
         """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
         return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
 
+    def waits_for_zone(self, rule_id: str) -> bool:
+        """Tell whether the rule is about temporary zones, of which there may be none today."""
+        entry = self.rules[rule_id].entry
+        kinds = entry.where.zone.kind if entry.where.zone is not None else ()
+        if isinstance(entry, AreaRule | CouplingRule | SequenceRule):
+            kinds = (*kinds, *entry.group_by.zone)
+        return any(self.registry.is_temporary(kind) for kind in kinds)
+
     def waits_for(self, site: Site) -> bool:
         """Tell whether a rule minds the silence of the site."""
         if not self._minds_silence:
@@ -201,13 +213,8 @@ class RuleSet:
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
-        senders = self.areas.senders_of(self._ground(Where(), site, zones))
-        judges: tuple[Judge, ...] = tuple(
-            self._shared.setdefault(judge, judge)
-            for checked in self.in_force
-            if self._concerns(checked.entry.where, site, zones)
-            and (judge := self._bound(checked, site, zones)) is not None
-        )
+        senders = self.areas.senders_of(self._standing_ground(site, zones))
+        judges, spans = self._judges_at(site, zones)
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
         for place, judge in enumerate(judges):
@@ -244,17 +251,31 @@ class RuleSet:
             also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
             late_max=feed.late_max,
             reorder_for=feed.reorder_for,
+            spans=spans,
             shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
             _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
 
-    def _bound(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> Judge | None:
-        """Bind a rule to a site, with the first of its overrides that concerns the site, if any."""
-        place = self._override_of(checked, site, zones)
-        bind = self._bind[checked.rule.id][-1 if place is None else place]
-        return bind(self._ground(checked.entry.where, site, zones))
+    def _judges_at(self, site: Site, zones: frozenset[str]) -> tuple[tuple[Judge, ...], dict[int, Mapping[str, Spans]]]:
+        """Return the judges of a site in the order of their rule ids, and per place when temporary zones arm them."""
+        judges: list[Judge] = []
+        spans: dict[int, Mapping[str, Spans]] = {}
+        for checked in self.in_force:
+            if not self._concerns(checked.entry.where, site, zones):
+                continue
+            ground = self._ground(checked.entry, site, zones)
+            override = self._override_of(checked, site, zones)
+            judge = self._bind[checked.rule.id][-1 if override is None else override](ground)
+            if judge is None:
+                continue
+            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
+            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
+                spans[len(judges)] = arming
+            judges.append(self._shared.setdefault(judge, judge))
+        return tuple(judges), spans
 
     def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
+        """Return the place of the first override of a rule that concerns the site, if any."""
         overrides = enumerate(checked.entry.overrides)
         return next((place for place, one in overrides if self._concerns(one.where, site, zones)), None)
 
@@ -296,10 +317,18 @@ class RuleSet:
     def _is_concerned(self, where: Where, site: Site) -> bool:
         return self._concerns(where, site, self.zones_at(site.position))
 
-    def _ground(self, where: Where, site: Site, zones: frozenset[str]) -> Ground:
-        found = self._found(where.zone, site, zones) if where.zone is not None else frozenset()
+    def _standing_ground(self, site: Site, zones: frozenset[str]) -> Ground:
+        """Return the site and the zones around it, for rules that are not its own alone."""
+        counting = sorted(zones, key=lambda zone: (self._sizes[zone], zone))
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting))
+
+    def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
+        found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
         counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
-        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), found)
+        active = entry.active if isinstance(entry, ThresholdRule) else None
+        since, until = (active.since, active.until) if active is not None else (None, None)
+        spans = spans_of([self.registry.zones[zone] for zone in found], since, until)
+        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), spans)
 
     def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
         """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
@@ -377,8 +406,13 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule in force, and each override, that no site of the catalog could ever meet."""
+    """Yield a problem for each rule in force, and each override, that no site of the catalog could ever meet.
+
+    A rule over temporary zones waits for one.
+    """
     for checked in rules.in_force:
+        if rules.waits_for_zone(checked.rule.id):
+            continue
         for place in sorted(rules.idle_overrides(checked)):
             yield Problem(checked.path, *checked.override_places[place], "R252", {"key": checked.rule.id})
         if not rules.armed_at(checked.rule.id):
@@ -425,23 +459,6 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         latched=entry.latched,
         is_trial=entry.status is RuleStatus.TRIAL,
     )
-
-
-def _binders(checked: CheckedRule, registry: Registry) -> Iterator[Callable[[Ground], Judge | None]]:
-    for override in checked.entry.overrides:
-        yield _binder(checked.entry.overridden(override), checked.rule, registry)
-    yield _binder(checked.entry, checked.rule, registry)
-
-
-def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Callable[[Ground], Judge | None]:
-    if isinstance(entry, ThresholdRule):
-        return ThresholdBinder(entry, rule, registry).bind
-    if isinstance(entry, NoDataRule):
-        return lambda ground: bind_silence(entry, rule, ground.site, registry)
-    if isinstance(entry, GeofenceRule):
-        geofence = GeofenceBinder(entry, rule, registry)
-        return lambda ground: geofence.bind(ground.site)
-    return lambda _ground: None  # A rule over several sites is bound to groups.
 
 
 def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:

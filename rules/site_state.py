@@ -91,7 +91,10 @@ class SiteState:
 
 def new_state(plan: SitePlan, clock: LogClock) -> SiteState:
     """Return the state of a site that has not been heard yet."""
-    standings = [Standing(judge, place, judge.new_memory()) for place, judge in enumerate(plan.judges)]
+    standings = [
+        Standing(judge, place, judge.new_memory(), spans=plan.spans.get(place, {}))
+        for place, judge in enumerate(plan.judges)
+    ]
     hold = Hold(plan.reorder_for) if plan.reorder_for else None
     return SiteState(plan, clock, standings=standings, hold=hold)
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.calendar import Calendar
 from citybrain.model import Words
+from rules.calendar import Armed
 from rules.conditions import Comparison, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -72,7 +73,7 @@ class ThresholdJudge:
     limits: tuple[Limit, ...]
     only_while: Conditions | None
     clear_when: Conditions | None
-    active: Calendar | None = None
+    active: Calendar | Armed | None = None
     tighten: Tighten | None = None
     series_keys: tuple[str, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False, compare=False)

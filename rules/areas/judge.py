@@ -16,6 +16,7 @@ from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
 from rules.areas.across import Aggregate, Counted, Said
 from rules.areas.records import AlertCount, AlertRecord
+from rules.calendar import Armed
 from rules.conditions import Condition, Conditions, combine, compare
 from rules.holding import GAP_PERIODS_MAX, Holding, Streak
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -110,7 +111,7 @@ class AreaJudge:
     quorums: tuple[tuple[Quorum, ...], ...]  # Per limit and rung.
     only_while: Conditions | None
     clear_when: Conditions | None
-    active: Calendar | None = None
+    active: Calendar | Armed | None = None
     tighten: Tighten | None = None
     sites: tuple[str, ...] = field(init=False)  # With a number of their own.
     silent_after: dict[str, int] = field(init=False)

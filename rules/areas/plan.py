@@ -9,7 +9,9 @@ from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.areas.grouping import Group, Grouping
 from rules.areas.state import GroupPlan
+from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule
+from rules.spans import Spans
 
 OVER_SITES, OVER_ALERTS, OVER_HAZARDS = 1, 2, 3  # The orders: each sees alerts of the ones before it.
 
@@ -37,6 +39,7 @@ class BoundRule:
     listening: tuple[Listening, ...]
     keep: int  # How long a closed alert may matter, milliseconds.
     also_in: Callable[[Group], tuple[Scenario, ...]]
+    spans: Mapping[str, Spans] = field(default_factory=dict)  # Group -> when its temporary zone arms the rule.
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class AreaPlan:
                     periods={site: periods[site] for site in sites},
                     keep=bound.keep,
                     also_in=bound.also_in(group),
+                    spans={THE_SITE: bound.spans[group_id]} if group_id in bound.spans else {},
                     order=bound.order,
                 )
                 self.plans[plan.id] = plan

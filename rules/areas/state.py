@@ -14,6 +14,7 @@ from rules.measures import Bound, Measured
 from rules.publishing import Standing
 from rules.rule import Heard, Judge
 from rules.series import Series
+from rules.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class GroupPlan:
     periods: Mapping[str, int]  # Of the sites, milliseconds; by site.
     keep: int  # How long a closed alert may matter, milliseconds.
     also_in: tuple[Scenario, ...]
+    spans: Mapping[str, Spans]  # When the group's temporary zone arms the rule; empty: always.
     order: int  # Its stage: 1 for rules over sites, 2 over alerts of those, 3 for couplings and sequences.
 
 
@@ -107,5 +109,5 @@ def new_group(plan: GroupPlan, clock: LogClock) -> GroupState:
     """Return the state of a group that nothing was heard of yet."""
     values: Sequence[dict[str, Measured]] = [{} for _ in range(plan.measures)]
     records: Sequence[dict[str, AlertRecord]] = [{} for _ in range(plan.measures)]
-    standing = Standing(plan.judge, 0, plan.judge.new_memory())
+    standing = Standing(plan.judge, 0, plan.judge.new_memory(), spans=plan.spans)
     return GroupState(plan, clock, standing, list(values), list(records))

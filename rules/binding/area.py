@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from citybrain.calendar import calendar_of
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
@@ -19,6 +18,7 @@ from rules.areas.seasons import seasonal_area
 from rules.binding.ground import Ground, GroupGround, GroupHere, Named, SiteHere
 from rules.binding.threshold import LimitsBinder, against_of
 from rules.binding.units import RATIO, inputs_of, metres_of, number_in, plain_unit_of, site_unit_of, unit_of, words_of
+from rules.calendar import armed_as_group
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
@@ -29,6 +29,7 @@ from rules.shape.area import AreaMeasureEntry, AreaRule
 from rules.shape.limits import LimitEntry
 from rules.shape.values import QuorumEntry, Value
 from rules.signals import Sender
+from rules.spans import Spans, spans_of
 from rules.threshold import Limit, Tighten
 
 WIND_STATION = "weather-station"
@@ -65,6 +66,12 @@ class AreaBinder(LimitsBinder):
             for place, one in enumerate(bound.judge.measures):
                 for site in one.members:
                     self._heard.setdefault(site, set()).add(place)
+
+    def spans_of(self, group: Group) -> Spans | None:
+        """Return when the group's temporary zone arms the rule; None: always."""
+        active = self._area.active
+        since, until = (active.since, active.until) if active is not None else (None, None)
+        return spans_of([self._registry.zones[zone] for zone in group.zones], since, until)
 
     @property
     def places(self) -> Mapping[int, AreaMeasureEntry]:
@@ -171,7 +178,7 @@ class AreaBinder(LimitsBinder):
             quorums=tuple(self._quorums(entry, limit, len(measures[limit.measure].members)) for entry, limit in pairs),
             only_while=_present_only(self._conditions(self._area.only_while, here), present),
             clear_when=_present_only(self._conditions(self._area.clear_when, here), present),
-            active=calendar_of(self._area.active) if self._area.active is not None else None,
+            active=armed_as_group(self._area.active, self._registry.holidays, self.spans_of(group)),
             tighten=self._area_tighten(present, here),
         )
 

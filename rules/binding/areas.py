@@ -86,6 +86,11 @@ class AreaSetBinder:
             listening=listening,
             keep=max((measure.over or 0 for measure in binder.places.values() if measure.alerts), default=0),
             also_in=self._also_in(entry),
+            spans={
+                group_id: spans
+                for group_id, group in binder.grouping.groups.items()
+                if (spans := binder.spans_of(group)) is not None
+            },
         )
 
     def _coupling(self, entry: CouplingRule, rule: Rule) -> BoundRule:

@@ -7,7 +7,6 @@ by season or hour there is one judge for each of its values.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from citybrain.calendar import calendar_of
 from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
@@ -15,6 +14,7 @@ from citybrain.registry import Registry
 from citybrain.units import Quantity, parse_quantity
 from rules.binding.ground import Ground, Here, SiteHere, named_by
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
+from rules.calendar import armed_at
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
@@ -28,6 +28,7 @@ from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
 from rules.shape.values import Value
+from rules.spans import Spans
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
 DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadband [E].
@@ -169,15 +170,16 @@ class ThresholdBinder(LimitsBinder):
         """Return the judge of the rule at the site; None where it has none of the metrics or of the attributes."""
         site = ground.ever()
         limits = self._limits(site)
-        if not any(limits):
+        hours = self._entry.active.hours if self._entry.active is not None else None
+        if not any(limits) or (hours is not None and hours.site is not None and hours.site not in site.attributes):
             return None
-        whole = self._judge(site, limits)
+        whole = self._judge(site, limits, ground.spans)
         if not ground.changes(self._named):
             return whole
 
         def judge_of(instant: int) -> ThresholdJudge:
             then = ground.as_of(instant)
-            return self._judge(then, aligned(limits, self._limits(then)))
+            return self._judge(then, aligned(limits, self._limits(then)), ground.spans)
 
         return seasonal(whole, Seasons(lambda instant: ground.key_at(self._named, instant), judge_of))
 
@@ -189,7 +191,7 @@ class ThresholdBinder(LimitsBinder):
         measures = tuple(self._measure(entry, site) for entry in entries.values())
         return tuple(self._limit(entry, measures, site) for entry in self._entry.all_limits())
 
-    def _judge(self, site: SiteHere, found: Sequence[Limit | None]) -> ThresholdJudge:
+    def _judge(self, site: SiteHere, found: Sequence[Limit | None], spans: Spans | None) -> ThresholdJudge:
         entries = self._entry.all_measures()
         measures = tuple(self._measure(entry, site) for entry in entries.values())
         limits = tuple(limit for limit in found if limit is not None)
@@ -203,7 +205,7 @@ class ThresholdBinder(LimitsBinder):
             limits=limits,
             only_while=self._conditions(self._entry.only_while, site),
             clear_when=self._conditions(self._entry.clear_when, site),
-            active=calendar_of(self._entry.active) if self._entry.active is not None else None,
+            active=armed_at(self._entry.active, site, self._registry.holidays, spans),
             tighten=self._tighten(site),
         )
 

@@ -27,6 +27,8 @@ class AreaCheck(LimitsCheck):
         yield from self._threshold(rule)
         if rule.sites is not None:
             yield from self._quorum((*self.loc, "sites"), rule.sites)
+        if rule.active is not None and rule.active.hours is not None and rule.active.hours.site is not None:
+            yield self.document.problem((*self.loc, "active", "hours"), "R263")
         measures = rule.area_measures()
         for index, limit in enumerate(rule.all_limits()):
             loc = (*self.loc, "limits", index) if rule.limits else self.loc

@@ -7,7 +7,8 @@ from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.binding.units import number_in, plain_unit_of, unit_of
-from rules.check.base import Checker, Loc
+from rules.check.active import ActiveCheck
+from rules.check.base import Loc
 from rules.derived import DERIVED
 from rules.shape.area import AreaMeasureEntry
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
@@ -17,7 +18,7 @@ from rules.shape.measures import MeasureEntry
 from rules.shape.values import Value
 
 
-class LimitsCheck(Checker):
+class LimitsCheck(ActiveCheck):
     """Checks the measures, limits and conditions of a rule."""
 
     def _threshold(self, rule: LimitedRule) -> Iterator[Problem]:

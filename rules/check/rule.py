@@ -15,6 +15,7 @@ from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.overrides import OverrideEntry
+from rules.shape.places import ZoneWhere
 from rules.shape.rule import RuleTest
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
@@ -45,8 +46,10 @@ class RuleCheck(AreaCheck):
             case ThresholdRule():
                 yield from self._threshold(rule)
                 yield from self._no_quorums(rule)
+                yield from self._active(rule.active, rule.where.zone)
             case AreaRule():
                 yield from self._area(rule)
+                yield from self._active(rule.active, ZoneWhere(kind=rule.group_by.zone) if rule.group_by.zone else None)
             case CouplingRule():
                 yield from self._coupling(rule)
             case SequenceRule():
@@ -62,6 +65,8 @@ class RuleCheck(AreaCheck):
             yield self.document.problem(loc, "R256")
             return
         yield from self._where(override.where, (*loc, "where"))
+        if self._comes_and_goes(override.where.zone):
+            yield self.document.problem((*loc, "where", "zone"), "R257")
         fields = _replaceable(rule)
         strange = [name for name in override.replaced if name not in fields]
         for name in strange:
@@ -71,6 +76,14 @@ class RuleCheck(AreaCheck):
         if not strange:
             overridden = RuleCheck(self.document, self.registry, self.scenario, loc)
             yield from overridden._meaning(rule.overridden(override))
+
+    def _comes_and_goes(self, where: ZoneWhere | None) -> bool:
+        """Tell whether any zone that is meant is a temporary one."""
+        if where is None:
+            return False
+        zone = self.registry.zones.get(where.id) if where.id is not None else None
+        kinds = where.kind if zone is None else (zone.kind,)
+        return any(self.registry.is_temporary(kind) for kind in kinds)
 
     def _no_quorums(self, rule: ThresholdRule) -> Iterator[Problem]:
         """Check that a rule about one site does not ask for several."""
@@ -131,6 +144,7 @@ class RuleCheck(AreaCheck):
     def _geofence(self, rule: GeofenceRule) -> Iterator[Problem]:
         event, where = rule.event
         yield from self._zone((*self.loc, event, "zone"), where)
+        yield from self._active(rule.active, where)
         if rule.buffer is not None:
             try:
                 metres_of(parse_quantity(rule.buffer))

@@ -92,3 +92,8 @@ def test_a_change_of_an_override_is_a_change_of_the_rule(rules_of, rule):
         return rules.rules["aa-01"].rule.fingerprint
 
     assert fingerprint("5 m") == fingerprint("5 m") != fingerprint("6 m")
+
+
+def test_a_rule_that_waits_for_a_zone_keeps_its_overrides(rules_of, rule):
+    # No venue is declared today, so that no site is concerned yet.
+    rules_of(rule(where={"zone": "venue"}, overrides=[{**FOR_B, "for": "1h"}]))
