@@ -141,7 +141,8 @@ class AlertEvent:
     subject: Subject
     county: str  # Adcode of GB/T 2260.
     geometry: dict[str, Any]  # GeoJSON.
-    zones: tuple[str, ...]
+    zones: tuple[str, ...]  # That it lies in.
+    affects: tuple[str, ...]  # Zones around, downstream or downwind, where people may be affected.
     level: Level
     previous_level: Level | None
     state: State

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from citybrain.alerts import AlertEvent, Ending, Subject
-from citybrain.model import Scenario, Status
+from citybrain.model import Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import compose, ended, identity
 from rules.lifecycle import Alert, advance, cut_off, reset
-from rules.rule import Judge, SiteView, level_of
+from rules.rule import Judge, SiteView, Ties, level_of
 from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
@@ -67,8 +67,8 @@ class Holder(SiteView, Protocol):
         """Return the zones that an alert names."""
         ...
 
-    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
-        """Return the further scenarios that the events of a rule belong to here."""
+    def ties(self, rule_id: str) -> Ties:
+        """Return what the events of a rule are tied to here."""
         ...
 
 
@@ -176,7 +176,7 @@ class Publisher:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
-        subject = holder.subject(zone, self._registry)
+        subject, ties = holder.subject(zone, self._registry), holder.ties(rule.id)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
         else:
@@ -187,8 +187,9 @@ class Publisher:
             status=self._status,
             county=holder.county,
             subject=subject,
-            also_in=holder.also_in(rule.id),
+            also_in=ties.also_in,
             zones=self._zones(holder.zones_of(zone), standing.spans.get(key), when.at),
+            affects=self._zones(ties.affects, None, when.at),
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
             evidence=standing.judge.evidence(holder, when.instant, rank=after.rank, zone=zone),

@@ -29,6 +29,14 @@ class Rule:
     is_trial: bool = False  # Its alerts are recorded and told to nobody.
 
 
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What the events of a rule are tied to at one site or group, besides its own scenario and place."""
+
+    also_in: tuple[Scenario, ...] = ()  # Further scenarios.
+    affects: tuple[str, ...] = ()  # Zones where people may be affected.
+
+
 @dataclass(slots=True)
 class Heard:
     """When a series was heard last, on the clock of the living log, and how many of its deadlines have passed.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.geometry import AreaIndex, size_of, widened
-from citybrain.model import Scenario
+from citybrain.places import zones_from
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
@@ -25,7 +25,7 @@ from rules.derived_series import DerivedSeries
 from rules.geofence import GeofenceJudge
 from rules.inhibition import Inhibition
 from rules.publishing import THE_SITE
-from rules.rule import Judge, Rule
+from rules.rule import Judge, Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.limited import LimitedRule
@@ -41,6 +41,8 @@ from rules.threshold import ThresholdJudge
 
 _Part = TypeVar("_Part")
 
+PLACES_MAX = 1024  # Kinds of readings, by the series that they touch; a device sends a handful.
+
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
 # What stands in a rule for people to read, and does not decide anything.
@@ -49,6 +51,7 @@ _WORDS_ONLY = {
     "status",
     "also_in",
     "inhibits",
+    "affects",
     "words",
     "source",
     "cause",
@@ -86,7 +89,7 @@ class SitePlan:
     senders: tuple[Sender, ...]  # What is told of the site to rules over several sites.
     senders_by_series: Mapping[str, tuple[int, ...]]
     zones: tuple[str, ...]  # Where the site stands; counties left out.
-    also_in: Mapping[str, tuple[Scenario, ...]]  # Rule id -> further scenarios of its events here.
+    ties: Mapping[str, Ties]  # Rule id -> what its events are tied to here.
     late_max: int  # How far behind the newest a sample may be, milliseconds.
     reorder_for: int  # How long a reading is held, milliseconds.
     spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
@@ -117,6 +120,8 @@ def _kept(
 ) -> tuple[int, ...]:
     places = kept.get(series)
     if places is None:
+        if len(kept) >= PLACES_MAX:
+            kept.clear()  # A sender that shuffles its metrics must not fill the memory.
         places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
     return places
 
@@ -248,7 +253,7 @@ class RuleSet:
             silences=self._alike("silences", _silences(judges, senders)),
             flagged=self._alike("flagged", flagged),
             zones=tuple(standing),
-            also_in={judge.rule.id: self._also_in(judge.rule.id, site, zones) for judge in judges},
+            ties={judge.rule.id: self._ties(judge.rule.id, site, zones) for judge in judges},
             late_max=feed.late_max,
             reorder_for=feed.reorder_for,
             spans=spans,
@@ -293,13 +298,12 @@ class RuleSet:
         known: Mapping[str, _Part] = self._shared.setdefault((part, *found.items()), found)
         return known
 
-    def _also_in(self, rule_id: str, site: Site, zones: frozenset[str]) -> tuple[Scenario, ...]:
-        """Return the further scenarios that an event of the rule at the site belongs to."""
-        return tuple(
-            also.scenario
-            for also in self.rules[rule_id].entry.also_in
-            if also.where is None or self._concerns(also.where, site, zones)
-        )
+    def _ties(self, rule_id: str, site: Site, zones: frozenset[str]) -> Ties:
+        """Return what an event of the rule at the site is tied to."""
+        entry = self.rules[rule_id].entry
+        also_in = (also for also in entry.also_in if also.where is None or self._concerns(also.where, site, zones))
+        affects = zones_from(self.registry, site, entry.affects) if entry.affects is not None else ()
+        return Ties(tuple(also.scenario for also in also_in), affects)
 
     def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}

@@ -4,7 +4,6 @@ from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from citybrain.alerts import EVENTS, AlertEvent, State, Subject
-from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
 from rules.explain import subject_of
@@ -12,7 +11,7 @@ from rules.flapping import Flapping
 from rules.lifecycle import Alert
 from rules.publishing import THE_SITE, Standing
 from rules.reorder import Hold
-from rules.rule import Heard
+from rules.rule import Heard, Ties
 from rules.ruleset import SitePlan
 from rules.series import Series
 
@@ -50,9 +49,9 @@ class SiteState:
         """Return the zones that an alert names."""
         return (zone,) if zone is not None else self.plan.zones
 
-    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
-        """Return the further scenarios that the events of a rule belong to here."""
-        return self.plan.also_in[rule_id]
+    def ties(self, rule_id: str) -> Ties:
+        """Return what the events of a rule are tied to here."""
+        return self.plan.ties[rule_id]
 
     def silence(self, key: str) -> int:
         """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""

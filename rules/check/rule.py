@@ -31,6 +31,11 @@ class RuleCheck(AreaCheck):
         """Yield all that is wrong with the rule."""
         yield from self._where(rule.where, (*self.loc, "where"))
         yield from self._also_in(rule)
+        if rule.affects is not None:
+            nearest = (rule.affects.nearest,) if rule.affects.nearest is not None else ()
+            yield from self._zone(
+                (*self.loc, "affects"), ZoneWhere.model_construct(kind=(*rule.affects.kind, *nearest))
+            )
         found = list(self._meaning(rule))
         yield from found
         known = {(problem.code, str(problem.values)) for problem in found}

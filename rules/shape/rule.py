@@ -10,6 +10,7 @@ from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
+from citybrain.places import PlaceWord
 from citybrain.sites import SiteId
 from rules.inhibition import Within
 from rules.shape.overrides import OverrideEntry
@@ -91,6 +92,7 @@ class RuleEntry(Entry):
     overrides: tuple[OverrideEntry, ...] = ()
     also_in: tuple[AlsoIn, ...] = ()
     inhibits: tuple[InhibitsEntry, ...] = ()
+    affects: PlaceWord | None = None
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False

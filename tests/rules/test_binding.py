@@ -8,6 +8,7 @@ from citybrain.instants import HOUR, MINUTE, SECOND
 from citybrain.units import Quantity
 from rules.binding.units import number_in, silence_of
 from rules.geofence import GeofenceJudge
+from rules.ruleset import PLACES_MAX
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge
 
@@ -217,6 +218,13 @@ def test_like_sites_share_what_is_the_same_in_their_plans(city, rules_of, rule):
     assert [mine is yours for mine, yours in zip(one.judges, unlike.judges, strict=True)] == [False, True]
     assert one.silences is same.silences
     assert one.shelves is same.shelves
+
+
+def test_what_is_known_of_kinds_of_readings_is_bounded(city, rules_of, rule):
+    plan = rules_of(rule()).plan_for(city.sites["hs-a"])
+    for number in range(PLACES_MAX + 10):
+        assert plan.places_of((f"metric-{number}", "stage")) == (0,)
+    assert len(plan._places) <= PLACES_MAX
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 
 from citybrain.alerts import SubjectKind
-from citybrain.model import Scenario
+from citybrain.model import Reading, Scenario
+from citybrain.places import zones_from
 
 # A gas detector speaks every 30 s.
 
@@ -286,3 +287,24 @@ def test_an_area_rule_sleeps_outside_its_calendar(rig):
     driven.gas(0, 12)
     driven.gas(60, 12)
     assert driven.seen == ["60 blue firing"]
+
+
+def test_an_event_names_the_zones_that_may_be_affected(rig, rules_of, shipped):
+    release = {
+        "id": "fd-06",
+        "type": "threshold",
+        "where": {"kind": ["reservoir"]},
+        "measure": {"metric": "outflow"},
+        "at_least": {"blue": "50 m³/s"},
+        "affects": {"downstream": "40 km"},
+    }
+    driven = rig(release, affects={"kind": "town", "within": "30 km"})
+    rules = driven.rules
+    judged = driven.engine.observe(Reading("dam-yuxi", driven.now, {"outflow": 60.0}), at=driven.now)
+    reservoir = shipped.sites["dam-yuxi"]
+    below = zones_from(shipped, reservoir, rules.rules["fd-06"].entry.affects)
+    assert judged.events[0].affects == below
+    assert below != ()
+    driven.gas(1, 12)
+    assert driven.seen == ["1 blue firing"]
+    assert driven.events[0].affects == ("zn-town-liandu",)
