@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,20 +15,19 @@ from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.areas import AreaSetBinder
-from rules.binding.geofence import GeofenceBinder
 from rules.binding.ground import Ground
-from rules.binding.no_data import bind_silence
-from rules.binding.threshold import ThresholdBinder
+from rules.binding.rule import binders
 from rules.binding.units import series_key
+from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.geofence import GeofenceJudge
+from rules.inhibition import Inhibition
 from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
-from rules.shape.geofence import GeofenceRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where, ZoneNear
@@ -51,6 +50,7 @@ _WORDS_ONLY = {
     "rows",
     "status",
     "also_in",
+    "inhibits",
     "affects",
     "words",
     "source",
@@ -72,6 +72,7 @@ class CheckedRule:
     path: Path
     line: int
     column: int
+    override_places: tuple[tuple[int, int], ...]  # Line and column of each override.
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,10 @@ class RuleSet:
         self._minds_silence = self.areas.minds_silence or any(
             isinstance(checked.entry, NoDataRule) for checked in self.in_force
         )
-        self._bind = {checked.rule.id: _binder(checked, registry) for checked in self.in_force}
+        # Per rule the binders of its overrides, in their order, and that of the rule as it stands.
+        self._bind = {
+            checked.rule.id: list(binders(checked.entry, checked.rule, registry)) for checked in self.in_force
+        }
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
@@ -187,6 +191,14 @@ class RuleSet:
             return False  # Most plans are not there yet at the start, and without such a rule none is needed.
         plan = self.plan_for(site)
         return any(judge.is_about_silence for judge in plan.judges) or any(one.silences for one in plan.senders)
+
+    def inhibitions(self) -> dict[str, tuple[Inhibition, ...]]:
+        """Return what the rules in force do to the alerts of others, by the rule that does it."""
+        return {
+            checked.rule.id: tuple(Inhibition(one.rule, one.level, one.within) for one in checked.entry.inhibits)
+            for checked in self.in_force
+            if checked.entry.inhibits
+        }
 
     def sites_of(self, rule_id: str) -> list[Site]:
         """Return the sites that the rule is armed at; none for a rule over several sites."""
@@ -249,7 +261,8 @@ class RuleSet:
             if not self._concerns(checked.entry.where, site, zones):
                 continue
             ground = self._ground(checked.entry, site, zones)
-            judge = self._bind[checked.rule.id](ground)
+            override = self._override_of(checked, site, zones)
+            judge = self._bind[checked.rule.id][-1 if override is None else override](ground)
             if judge is None:
                 continue
             by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
@@ -257,6 +270,20 @@ class RuleSet:
                 spans[len(judges)] = arming
             judges.append(self._shared.setdefault(judge, judge))
         return tuple(judges), spans
+
+    def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
+        """Return the place of the first override of a rule that concerns the site, if any."""
+        overrides = enumerate(checked.entry.overrides)
+        return next((place for place, one in overrides if self._concerns(one.where, site, zones)), None)
+
+    def idle_overrides(self, checked: CheckedRule) -> set[int]:
+        """Return the places of the overrides of a rule that are the first to concern a site nowhere."""
+        idle: set[int | None] = set(range(len(checked.entry.overrides)))
+        for site in self.registry.sites.values() if idle else ():
+            zones = self.zones_at(site.position)
+            if self._concerns(checked.entry.where, site, zones):
+                idle.discard(self._override_of(checked, site, zones))
+        return {place for place in idle if place is not None}
 
     def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
         """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
@@ -348,15 +375,22 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
         return None, [Problem(rules, 1, 1, "R120", {"pattern": "*.yaml"})]
     checked: dict[str, CheckedRule] = {}
     checks: list[tuple[RuleCheck, AnyRule]] = []
+    links: list[Link] = []
+    # One file, or the folder of one scenario, may name rules that stand elsewhere.
+    are_all_read = rules.is_dir() and rules.name not in set(Scenario)
     for path in paths:
         document, faults = load(path)
         problems += faults
         if document is None:
+            are_all_read = False
             continue
         file, faults = validated(document, RuleFile)
         problems += faults
+        are_all_read &= file is not None
         if file is not None:
             problems += _check_file(document, file, registry, checked, checks)
+            links += [link for index, entry in enumerate(file.rules) for link in links_of(document, index, entry)]
+    problems += link_problems(links, checked, are_all_read=are_all_read)
     entries = {rule_id: one.entry for rule_id, one in checked.items()}
     for check, entry in checks:
         problems += check.unfit_names(entry, entries)
@@ -368,12 +402,16 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule in force that no site of the catalog could ever meet.
+    """Yield a problem for each rule in force, and each override, that no site of the catalog could ever meet.
 
     A rule over temporary zones waits for one.
     """
     for checked in rules.in_force:
-        if not rules.waits_for_zone(checked.rule.id) and not rules.armed_at(checked.rule.id):
+        if rules.waits_for_zone(checked.rule.id):
+            continue
+        for place in sorted(rules.idle_overrides(checked)):
+            yield Problem(checked.path, *checked.override_places[place], "R252", {"key": checked.rule.id})
+        if not rules.armed_at(checked.rule.id):
             yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
 
 
@@ -396,7 +434,8 @@ def _check_file(
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
         line, column = document.place((*loc, "id"))
-        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column)
+        overrides = tuple(document.place((*loc, "overrides", place)) for place in range(len(entry.overrides)))
+        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column, overrides)
     return problems
 
 
@@ -416,18 +455,6 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         latched=entry.latched,
         is_trial=entry.status is RuleStatus.TRIAL,
     )
-
-
-def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Ground], Judge | None]:
-    entry, rule = checked.entry, checked.rule
-    if isinstance(entry, ThresholdRule):
-        return ThresholdBinder(entry, rule, registry).bind
-    if isinstance(entry, NoDataRule):
-        return lambda ground: bind_silence(entry, rule, ground.site, registry)
-    if isinstance(entry, GeofenceRule):
-        geofence = GeofenceBinder(entry, rule, registry)
-        return lambda ground: geofence.bind(ground.site)
-    return lambda _ground: None  # A rule over several sites is bound to groups.
 
 
 def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:

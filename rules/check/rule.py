@@ -14,11 +14,14 @@ from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
+from rules.shape.overrides import OverrideEntry
 from rules.shape.places import ZoneWhere
 from rules.shape.rule import RuleTest
 from rules.shape.threshold import ThresholdRule
 from rules.silence import ANY_METRIC
 from rules.trial_series import parse_series
+
+_AS_WRITTEN = {"hold": "for"}
 
 
 class RuleCheck(AreaCheck):
@@ -33,6 +36,17 @@ class RuleCheck(AreaCheck):
             yield from self._zone(
                 (*self.loc, "affects"), ZoneWhere.model_construct(kind=(*rule.affects.kind, *nearest))
             )
+        found = list(self._meaning(rule))
+        yield from found
+        known = {(problem.code, str(problem.values)) for problem in found}
+        for index, override in enumerate(rule.overrides):
+            faults = list(self._override((*self.loc, "overrides", index), rule, override))
+            yield from (fault for fault in faults if (fault.code, str(fault.values)) not in known)
+        for index, test in enumerate(rule.tests):
+            yield from self._test((*self.loc, "tests", index), test)
+
+    def _meaning(self, rule: AnyRule) -> Iterator[Problem]:
+        """Check what the rule decides by."""
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
@@ -49,8 +63,32 @@ class RuleCheck(AreaCheck):
                 yield from self._no_data(rule)
             case GeofenceRule():
                 yield from self._geofence(rule)
-        for index, test in enumerate(rule.tests):
-            yield from self._test((*self.loc, "tests", index), test)
+
+    def _override(self, loc: Loc, rule: AnyRule, override: OverrideEntry) -> Iterator[Problem]:
+        """Check an override, and the rule with it in place as a rule of its own."""
+        if isinstance(rule, AreaRule | CouplingRule | SequenceRule):
+            yield self.document.problem(loc, "R256")
+            return
+        yield from self._where(override.where, (*loc, "where"))
+        if self._comes_and_goes(override.where.zone):
+            yield self.document.problem((*loc, "where", "zone"), "R257")
+        fields = _replaceable(rule)
+        strange = [name for name in override.replaced if name not in fields]
+        for name in strange:
+            word = _AS_WRITTEN.get(name, name)
+            expected = ", ".join(_AS_WRITTEN.get(field, field) for field in fields)
+            yield self.document.problem((*loc, word), "R251", key=word, expected=expected)
+        if not strange:
+            overridden = RuleCheck(self.document, self.registry, self.scenario, loc)
+            yield from overridden._meaning(rule.overridden(override))
+
+    def _comes_and_goes(self, where: ZoneWhere | None) -> bool:
+        """Tell whether any zone that is meant is a temporary one."""
+        if where is None:
+            return False
+        zone = self.registry.zones.get(where.id) if where.id is not None else None
+        kinds = where.kind if zone is None else (zone.kind,)
+        return any(self.registry.is_temporary(kind) for kind in kinds)
 
     def _no_quorums(self, rule: ThresholdRule) -> Iterator[Problem]:
         """Check that a rule about one site does not ask for several."""
@@ -122,3 +160,18 @@ class RuleCheck(AreaCheck):
         for kind in rule.where.kind:
             if kind in self.registry.kinds and not self.registry.kinds[kind].moves:
                 yield self.document.problem((*self.loc, "where", "kind"), "R214", key=kind)
+
+
+def _replaceable(rule: AnyRule) -> list[str]:
+    """Return the fields that an override of the rule may replace."""
+    fields = ["keep_firing_for", "min_life"]
+    match rule:
+        case ThresholdRule():
+            fields.append("hold")
+            if rule.limits:
+                fields.append("limits")
+            else:
+                fields += [rule.all_limits()[0].comparison.value, "clear"]
+        case NoDataRule():
+            fields.append("silent_for")
+    return fields

@@ -140,6 +140,12 @@ def catalog(tmp_path):
     return write
 
 
+def test_a_feed_says_how_long_its_readings_are_put_in_order(catalog):
+    assert load_registry(catalog()).feeds[Feed.HYDROLOGY].reorder_for == 0
+    slow = FEED.replace("late_max: 2h", "late_max: 2h\nreorder_for: 10min")
+    assert load_registry(catalog(feed=slow)).feeds[Feed.HYDROLOGY].reorder_for == 10 * MINUTE
+
+
 def test_a_good_catalog_is_read(catalog):
     registry = load_registry(catalog())
     first, second = registry.sites["hs-a"], registry.sites["hs-b"]

@@ -16,7 +16,7 @@ DATA = Path(__file__).parents[1] / "data" / "rules"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
 # R100, R12x and R230 to R235 are about files and catalogs (tests/citybrain), R216 about a folder (below).
-# R250, R268 and R269 are warnings (tests/rules/test_lint.py, test_status.py).
+# R250, R268 and R269 are warnings (test_lint.py, test_status.py), and R253 needs a whole folder (test_inhibition).
 ELSEWHERE = {
     "R100",
     "R120",
@@ -34,6 +34,7 @@ ELSEWHERE = {
     "R234",
     "R235",
     "R250",
+    "R253",
     "R268",
     "R269",
 }

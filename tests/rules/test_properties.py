@@ -69,6 +69,14 @@ def rules(rules_of, rule):
             only_while=[{"measure": "inflow", "above": "20 m³/s"}],
             min_life="5min",
         ),
+        rule(
+            id="aa-04",
+            where={},
+            latched=True,
+            keep_firing_for="3min",
+            overrides=[{"where": {"site": ["hs-b"]}, "at_least": {"yellow": "6 m"}}],
+        ),
+        rule(id="dd-02", type="no_data", measure=None, where={}, metric="inflow", silent_for={"blue": "20min"}),
         rule(id="bb-01", where={}, measure={"derived": "occupancy"}, at_least={"blue": "50 %", "yellow": "90 %"}),
         rule(id="dd-01", type="no_data", measure=None, where={}, silent_for={"blue": "3.5 periods", "red": "25min"}),
         rule(
