@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.geometry import AreaIndex, size_of, widened
+from citybrain.model import Scenario
 from citybrain.places import zones_from
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
