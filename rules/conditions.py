@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from rules.measures import Bound, Measured
 
+OUTSIDE = "outside"  # What authors write for "below the first or above the second"; compiled it is those two.
+
 
 class Comparison(StrEnum):
     """How a measure stands to a limit."""
@@ -59,12 +61,16 @@ class Condition:
     measure: int  # Its place among the rule's measures.
     comparison: Comparison
     limit: float | None  # None: the site lacks the attribute that the limit names, so nobody knows.
+    or_above: float | None = None  # The other end of `outside`, whose comparison is `below`.
 
     def test(self, measured: Sequence[Measured]) -> bool | None:
         """Return whether it is met by the values of the rule's measures."""
         if self.limit is None:
             return None
-        return compare(measured[self.measure], self.comparison, self.limit)
+        answer = compare(measured[self.measure], self.comparison, self.limit)
+        if self.or_above is None:
+            return answer
+        return combine([answer, compare(measured[self.measure], Comparison.ABOVE, self.or_above)], any_of=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
 from rules.calendar import calendar_of
-from rules.conditions import Comparison, Condition, Conditions
+from rules.conditions import Condition, Conditions
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.measures import Against, Measure, Step
@@ -50,7 +50,10 @@ class ThresholdBinder:
             return None
         measures = tuple(self._measure(entry, site) for entry in entries.values())
         limits = tuple(
-            limit for entry in self._entry.all_limits() if (limit := self._limit(entry, measures, site)) is not None
+            limit
+            for entry in self._entry.all_limits()
+            for side in entry.sides()
+            if (limit := self._limit(side, measures, site)) is not None
         )
         if not limits:
             return None
@@ -120,14 +123,14 @@ class ThresholdBinder:
         )
         if not rungs:
             return None
-        clear = self.resolve(entry.clear, unit, site) if entry.clear is not None else None
+        clear = self.resolve(entry.clear_value, unit, site) if entry.clear_value is not None else None
         return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
 
     def _rung(
         self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site
     ) -> Rung | None:
         written = entry.ladder[level]
-        conditions = self._conditions(written.conditions, site)
+        conditions = self._conditions((*entry.conditions, *written.conditions), site)
         if conditions is not None and any(member.limit is None for member in conditions.members):
             return None  # Its `and` can never be met here, so the level is not judged.
         deadband = self._deadband(entry, numbers, number)
@@ -165,9 +168,9 @@ class ThresholdBinder:
         return Conditions(members, any_of=is_any) if members else None
 
     def _condition(self, entry: ConditionEntry, site: Site) -> Condition:
-        comparison: Comparison = entry.comparison
-        number = self.resolve(getattr(entry, comparison.value), self._units[entry.measure], site)
-        return Condition(self._names.index(entry.measure), comparison, number)
+        numbers = [self.resolve(value, self._units[entry.measure], site) for value in entry.values]
+        first = None if None in numbers else numbers[0]
+        return Condition(self._names.index(entry.measure), entry.comparison, first, *numbers[1:])
 
     @staticmethod
     def resolve(value: Value, unit: str, site: Site) -> float | None:

@@ -10,7 +10,7 @@ from rules.binding.units import number_in, plain_unit_of, unit_of
 from rules.check.base import Checker, Loc
 from rules.derived import DERIVED
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
-from rules.shape.limits import LevelEntry, LimitEntry
+from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
@@ -77,30 +77,51 @@ class LimitsCheck(Checker):
         return self.document.problem((*loc, "edition"), "R208", found=measure.edition, expected=expected or "-")
 
     def _limit(self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str]) -> Iterator[Problem]:
-        unit, word = known[limit.measure], limit.comparison.value
-        if not limit.ladder:
+        unit, word = known[limit.measure], limit.word
+        ladder: Ladder | Bands = getattr(limit, word)
+        if not ladder:
             yield self.document.problem((*loc, word), "R212")
-        numbers: dict[str, float] = {}
         for level in LEVELS:
-            if level not in limit.ladder:
-                continue
-            written: LevelEntry = limit.ladder[level]
-            place = (*loc, word, level.value)
-            yield from self._value(place, written.value, unit)
-            if written.value.quantity is not None and not list(self._value(place, written.value, unit)):
-                numbers[level.value] = number_in(parse_quantity(written.value.quantity), unit)
-            for index, condition in enumerate(written.conditions):
-                yield from self._condition((*place, "and", index), condition, names, known)
-        yield from self._order((*loc, word), numbers, limit)
-        if limit.clear is not None:
-            faults = list(self._value((*loc, "clear"), limit.clear, unit))
-            yield from faults
-            if not faults and limit.clear.quantity is not None and numbers:
-                yield from self._clear_side((*loc, "clear"), limit, numbers, unit)
+            conditions = ladder[level].conditions if level in ladder else ()
+            for index, condition in enumerate(conditions):
+                yield from self._condition((*loc, word, level.value, "and", index), condition, names, known)
+        for index, condition in enumerate(limit.conditions):
+            yield from self._condition((*loc, "and", index), condition, names, known)
+        for side in limit.sides():
+            yield from self._side(loc, word, side, unit)
+        for level, band in (limit.outside or {}).items():
+            yield from self._band((*loc, word, level.value), band.value, unit)
         if limit.deadband is not None:
             yield from self._value((*loc, "deadband"), Value(quantity=limit.deadband), unit)
             if parse_quantity(limit.deadband).number < 0:
                 yield self.document.problem((*loc, "deadband"), "R218", found=limit.deadband, least="0")
+
+    def _side(self, loc: Loc, word: str, limit: LimitEntry, unit: str) -> Iterator[Problem]:
+        """Check the values of one comparison: each of its unit, in order, and on the right side of `clear`."""
+        numbers: dict[str, float] = {}
+        for level in LEVELS:
+            if level not in limit.ladder:
+                continue
+            value, place = limit.ladder[level].value, (*loc, word, level.value)
+            faults = list(self._value(place, value, unit))
+            yield from faults
+            if value.quantity is not None and not faults:
+                numbers[level.value] = number_in(parse_quantity(value.quantity), unit)
+        yield from self._order((*loc, word), numbers, limit)
+        clear = limit.clear_value
+        if clear is not None:
+            faults = list(self._value((*loc, "clear"), clear, unit))
+            yield from faults
+            if not faults and clear.quantity is not None and numbers:
+                yield from self._clear_side((*loc, "clear"), clear.quantity, limit, numbers, unit)
+
+    def _band(self, loc: Loc, band: tuple[Value, Value], unit: str) -> Iterator[Problem]:
+        """Check that there is room between the two values of `outside`."""
+        first, second = (value.quantity for value in band)
+        if first is None or second is None or any(fault for value in band for fault in self._value(loc, value, unit)):
+            return
+        if number_in(parse_quantity(first), unit) >= number_in(parse_quantity(second), unit):
+            yield self.document.problem(loc, "R240", found=first, other=second)
 
     def _order(self, loc: Loc, numbers: Mapping[str, float], limit: LimitEntry) -> Iterator[Problem]:
         """Check that a higher level asks for no less: else the lower one could never be seen."""
@@ -110,12 +131,12 @@ class LimitsCheck(Checker):
                 sign = "<" if limit.comparison.rises else ">"
                 yield self.document.problem((*loc, high), "R209", low=low, high=high, sign=sign)
 
-    def _clear_side(self, loc: Loc, limit: LimitEntry, numbers: Mapping[str, float], unit: str) -> Iterator[Problem]:
-        assert limit.clear is not None, "the caller has looked"
-        assert limit.clear.quantity is not None, "the caller has looked"
-        clear, lowest = number_in(parse_quantity(limit.clear.quantity), unit), next(iter(numbers.values()))
+    def _clear_side(
+        self, loc: Loc, text: str, limit: LimitEntry, numbers: Mapping[str, float], unit: str
+    ) -> Iterator[Problem]:
+        clear, lowest = number_in(parse_quantity(text), unit), next(iter(numbers.values()))
         if (clear > lowest) if limit.comparison.rises else (clear < lowest):
-            yield self.document.problem(loc, "R210", found=limit.clear.quantity, lowest=f"{lowest:g} {unit}")
+            yield self.document.problem(loc, "R210", found=text, lowest=f"{lowest:g} {unit}")
 
     def _conditions(
         self, loc: Loc, entry: ConditionsEntry, names: Iterable[str], known: Mapping[str, str]
@@ -130,5 +151,7 @@ class LimitsCheck(Checker):
         if condition.measure not in names:
             yield self._unknown((*loc, "measure"), "R207", condition.measure, names)
         elif condition.measure in known:
-            word = condition.comparison.value
-            yield from self._value((*loc, word), getattr(condition, word), known[condition.measure])
+            for value in condition.values:
+                yield from self._value((*loc, condition.word), value, known[condition.measure])
+            if condition.outside is not None:
+                yield from self._band((*loc, condition.word), condition.outside, known[condition.measure])

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from citybrain.faults import Fault
 from citybrain.metrics import Entry, Name
 from citybrain.units import parse_quantity
-from rules.conditions import Comparison
+from rules.conditions import OUTSIDE, Comparison
 from rules.repeated import parse_repeated
 
 
@@ -41,20 +41,40 @@ def _as_value(written: Any) -> Any:
 AnyValue = Annotated[Value, BeforeValidator(_as_value)]
 
 
+def _is_pair(written: Any) -> str:
+    return "band" if isinstance(written, list | tuple) else "value"
+
+
+Band = tuple[AnyValue, AnyValue]
+"""What `outside` compares with: strictly below the first, or strictly above the second."""
+
+ValueOrBand = Annotated[
+    Annotated[AnyValue, Tag("value")] | Annotated[Band, Tag("band")],
+    Discriminator(_is_pair),
+]
+
+COMPARISONS: tuple[str, ...] = (*(comparison.value for comparison in Comparison), OUTSIDE)
+"""The words of the comparisons, as authors write them."""
+
+
 class Compared(Entry):
-    """The four comparisons, of which a condition has exactly one."""
+    """The five comparisons, of which a condition has exactly one."""
+
+    @property
+    def word(self) -> str:
+        """Return the comparison that was written."""
+        return next(word for word in COMPARISONS if getattr(self, word) is not None)
 
     @property
     def comparison(self) -> Comparison:
-        """Return the comparison that was written."""
-        return next(comparison for comparison in Comparison if getattr(self, comparison.value) is not None)
+        """Return the comparison of one value; that of `outside` is of its first."""
+        return Comparison.BELOW if self.word == OUTSIDE else Comparison(self.word)
 
     @model_validator(mode="after")
     def _has_one_comparison(self) -> "Compared":
-        written = [comparison.value for comparison in Comparison if getattr(self, comparison.value, None) is not None]
+        written = [word for word in COMPARISONS if getattr(self, word, None) is not None]
         if len(written) != 1:
-            expected = ", ".join(comparison.value for comparison in Comparison)
-            raise Fault("comparison", found=written or "-", expected=expected)
+            raise Fault("comparison", found=written or "-", expected=", ".join(COMPARISONS))
         return self
 
 
