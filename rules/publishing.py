@@ -144,7 +144,7 @@ class Publisher:
             zones=holder.zones_of(zone),
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
-            evidence=standing.judge.evidence(holder, when.instant, rank=after.rank, zone=zone),
+            evidence=standing.judge.evidence(standing.memory, holder, when.instant, rank=after.rank, zone=zone),
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,

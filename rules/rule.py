@@ -109,7 +109,7 @@ class Judge(Protocol):
         """
         ...
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Any, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what decides, or would decide, about the rank at the instant."""
         ...
 

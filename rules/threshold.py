@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.calendar import Calendar
-from rules.conditions import Comparison, Conditions, combine, compare, meets
-from rules.holding import GAP_PERIODS_MAX, Holding, Streak
+from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held, combine, compare, meets
+from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
 from rules.quick import Quick, quick_value
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
+from rules.runs import Run, Runs, dump_runs, held_of, is_enough, load_runs, new_run, note, note_all, timed_in
 from rules.series import Series
 
 
@@ -50,8 +51,9 @@ class Tighten:
 class Memory:
     """What is remembered of one site: the streak of every rung, and the newest sample of every measure."""
 
-    streaks: list[Streak | Tally]
+    streaks: list[Run]
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
+    runs: Runs  # Of the conditions that have a `for` or `repeated`.
     has_streak: bool = False  # Whether any of them runs.
 
 
@@ -72,6 +74,7 @@ class ThresholdJudge:
     silent_after: dict[str, int] = field(init=False)
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
+    timed: tuple[Condition, ...] = field(init=False)
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
         init=False, compare=False, repr=False
@@ -96,15 +99,17 @@ class ThresholdJudge:
             for spec, rung in ((self.measures[limit.measure], limit.rungs[0]),)
         )
         object.__setattr__(self, "lowest", tests)
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
+        object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
-        streaks: list[Streak | Tally] = [
-            Streak() if rung.holding.repeated is None else Tally() for limit in self.limits for rung in limit.rungs
-        ]
-        return Memory(streaks, [0] * len(self.measures))
+        streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
+        runs = {one: new_run(one.holding) for one in self.timed if one.holding is not None}
+        return Memory(streaks, [0] * len(self.measures), runs)
 
     def _easiest(self, limit: Limit, rung: Rung) -> float:
         """Return the value of a rung where it is met most easily, tightened or not."""
@@ -112,8 +117,11 @@ class ThresholdJudge:
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
-        """Tell whether no streak runs and no limit is surely met: by far the most common case."""
-        if memory.has_streak:
+        """Tell whether no streak runs and no limit is surely met: by far the most common case.
+
+        A rule with conditions that count time sees every sample, whatever its limits say.
+        """
+        if memory.has_streak or self.timed:
             return False
         for key, value_of, is_met, limit in self.lowest:
             series = view.series.get(key)
@@ -123,26 +131,30 @@ class ThresholdJudge:
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
-        measured = self._measure(view, instant)
+        measured, held = self._measure(view, instant), NONE_HELD
+        if self.timed:
+            note_all(memory.runs, measured)
+            held = held_of(memory.runs, measured)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
-        is_gated = self.only_while is not None and self.only_while.test(measured) is False
+        is_gated = self.only_while is not None and self.only_while.test(measured, held) is False
         is_armed = self.active is None or self.active.is_active(instant)
-        scale = self._scale(measured)
-        rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
+        scale = self._scale(measured, held)
+        rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
-            sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
+            sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
         wake_in = self._wake_in(memory, instant)
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(view, instant)
+        held = held_of(memory.runs, measured)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
-        scale = self._scale(measured)
-        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, scale)]
+        scale = self._scale(measured, held)
+        met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, held, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
         return Evidence(
@@ -159,7 +171,7 @@ class ThresholdJudge:
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
-        return [[streak.dump() for streak in memory.streaks], memory.newest_at]
+        return [[streak.dump() for streak in memory.streaks], memory.newest_at, dump_runs(memory.runs)]
 
     def load(self, data: Any) -> Memory:
         """Return the memory that `dump` wrote."""
@@ -167,6 +179,7 @@ class ThresholdJudge:
         for streak, dumped in zip(memory.streaks, data[0], strict=True):
             streak.load(dumped)
         memory.newest_at = list(data[1])
+        load_runs(memory.runs, data[2])
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
@@ -179,13 +192,20 @@ class ThresholdJudge:
             return plain
         return [set_against(spec, value, plain) for spec, value in zip(self.measures, plain, strict=True)]
 
-    def _scale(self, measured: Sequence[Measured]) -> float:
+    def _scale(self, measured: Sequence[Measured], held: Held) -> float:
         """Return what the limits are multiplied by now. What is unknown tightens nothing."""
-        is_tight = self.tighten is not None and self.tighten.conditions.test(measured) is True
+        is_tight = self.tighten is not None and self.tighten.conditions.test(measured, held) is True
         return self.tighten.times if self.tighten is not None and is_tight else 1.0
 
     def _climb(
-        self, memory: Memory, measured: Sequence[Measured], scale: float, *, is_gated: bool, is_armed: bool
+        self,
+        memory: Memory,
+        measured: Sequence[Measured],
+        held: Held,
+        scale: float,
+        *,
+        is_gated: bool,
+        is_armed: bool,
     ) -> tuple[int, int | None]:
         """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met.
 
@@ -197,18 +217,12 @@ class ThresholdJudge:
             found = measured[limit.measure]
             for rung in limit.rungs:
                 streak = next(streaks)
-                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, scale)
-                if isinstance(streak, Tally):
-                    assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                    if is_armed:
-                        streak.note(is_met, found.newest_at, rung.holding.repeated)
-                    is_enough = streak.is_enough(rung.holding.repeated)
-                else:
-                    streak.note(is_met, found.newest_at, rung.holding)
-                    is_enough = streak.is_enough(rung.holding)
+                is_met = False if is_gated or not is_armed else _is_met(limit, rung, measured, held, scale)
+                if is_armed or not isinstance(streak, Tally):
+                    note(streak, is_met, found.newest_at, rung.holding)
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
-                    rank = max(rank, rung.rank) if is_enough else rank
+                    rank = max(rank, rung.rank) if is_enough(streak, rung.holding) else rank
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
 
@@ -226,13 +240,14 @@ class ThresholdJudge:
 
     def _wake_in(self, memory: Memory, instant: int) -> int | None:
         """Return in how many milliseconds a streak of what speaks only on change will be long enough, if any."""
-        if not memory.has_streak:
+        if not memory.has_streak and not self.timed:
             return None
-        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs]
+        holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
+        holdings += [condition.holding for condition in self.timed if condition.holding is not None]
         waits = [
-            rung.holding.hold - (instant - streak.since)
-            for (_, rung), streak in zip(rungs, memory.streaks, strict=True)
-            if streak.since is not None and not rung.holding.has_gaps
+            holding.hold - (instant - streak.since)
+            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs.values()), strict=True)
+            if streak.since is not None and not holding.has_gaps
         ]
         return min((wait for wait in waits if wait > 0), default=None)
 
@@ -250,9 +265,9 @@ class ThresholdJudge:
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
 
-    def _is_clear(self, measured: Sequence[Measured]) -> bool | None:
+    def _is_clear(self, measured: Sequence[Measured], held: Held) -> bool | None:
         if self.clear_when is not None:
-            return self.clear_when.test(measured)
+            return self.clear_when.test(measured, held)
         answers = [
             compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear) for limit in self.limits
         ]
@@ -263,10 +278,10 @@ def _strictly_good(comparison: Comparison) -> Comparison:
     return Comparison.BELOW if comparison.rises else Comparison.ABOVE
 
 
-def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], held: Held, scale: float) -> bool | None:
     is_met = compare(measured[limit.measure], limit.comparison, rung.value * scale)
     if is_met and rung.conditions is not None:
-        return rung.conditions.test(measured)
+        return rung.conditions.test(measured, held)
     return is_met
 
 

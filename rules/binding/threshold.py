@@ -64,17 +64,17 @@ class ThresholdBinder:
             measures=measures,
             words=tuple(words_of(entry, self._registry) for entry in entries.values()),
             limits=limits,
-            only_while=self._conditions(self._entry.only_while, site),
-            clear_when=self._conditions(self._entry.clear_when, site),
+            only_while=self._conditions(self._entry.only_while, measures, site),
+            clear_when=self._conditions(self._entry.clear_when, measures, site),
             active=calendar_of(self._entry.active) if self._entry.active is not None else None,
-            tighten=self._tighten(site),
+            tighten=self._tighten(measures, site),
         )
 
-    def _tighten(self, site: Site) -> Tighten | None:
+    def _tighten(self, measures: Sequence[Measure], site: Site) -> Tighten | None:
         entry = self._entry.tighten
         if entry is None:
             return None
-        conditions = self._conditions(entry.conditions, site)
+        conditions = self._conditions(entry.conditions, measures, site)
         assert conditions is not None, "the shape wants at least one"
         return Tighten(entry.times, conditions)
 
@@ -119,7 +119,7 @@ class ThresholdBinder:
         rungs = tuple(
             rung
             for level, number in numbers.items()
-            if (rung := self._rung(entry, level, list(numbers.values()), number, measures[place], site)) is not None
+            if (rung := self._rung(entry, level, list(numbers.values()), number, measures, site)) is not None
         )
         if not rungs:
             return None
@@ -127,10 +127,16 @@ class ThresholdBinder:
         return Limit(place, entry.comparison, rungs, clear if clear is not None else rungs[0].leave)
 
     def _rung(
-        self, entry: LimitEntry, level: Level, numbers: Sequence[float], number: float, measure: Measure, site: Site
+        self,
+        entry: LimitEntry,
+        level: Level,
+        numbers: Sequence[float],
+        number: float,
+        measures: Sequence[Measure],
+        site: Site,
     ) -> Rung | None:
         written = entry.ladder[level]
-        conditions = self._conditions((*entry.conditions, *written.conditions), site)
+        conditions = self._conditions((*entry.conditions, *written.conditions), measures, site)
         if conditions is not None and any(member.limit is None for member in conditions.members):
             return None  # Its `and` can never be met here, so the level is not judged.
         deadband = self._deadband(entry, numbers, number)
@@ -138,7 +144,7 @@ class ThresholdBinder:
             rank=level.rank,
             value=number,
             leave=number - deadband if entry.comparison.rises else number + deadband,
-            holding=self._holding(entry, level, measure),
+            holding=self._holding(entry, level, measures[self._names.index(entry.measure)]),
             conditions=conditions,
         )
 
@@ -160,17 +166,23 @@ class ThresholdBinder:
         steps = [abs(first - second) for first in numbers for second in numbers if first != second]
         return DEADBAND_SHARE * min(steps, default=0.0)
 
-    def _conditions(self, entry: ConditionsEntry, site: Site) -> Conditions | None:
+    def _conditions(self, entry: ConditionsEntry, measures: Sequence[Measure], site: Site) -> Conditions | None:
         is_any = isinstance(entry, ConditionList)
-        members = tuple(
-            self._condition(member, site) for member in (entry.any if isinstance(entry, ConditionList) else entry)
-        )
+        written = entry.any if isinstance(entry, ConditionList) else entry
+        members = tuple(self._condition(member, measures, site) for member in written)
         return Conditions(members, any_of=is_any) if members else None
 
-    def _condition(self, entry: ConditionEntry, site: Site) -> Condition:
+    def _condition(self, entry: ConditionEntry, measures: Sequence[Measure], site: Site) -> Condition:
         numbers = [self.resolve(value, self._units[entry.measure], site) for value in entry.values]
         first = None if None in numbers else numbers[0]
-        return Condition(self._names.index(entry.measure), entry.comparison, first, *numbers[1:])
+        place = self._names.index(entry.measure)
+        return Condition(
+            place,
+            entry.comparison,
+            first,
+            numbers[1] if len(numbers) > 1 else None,
+            _holding_of_condition(entry, measures[place]),
+        )
 
     @staticmethod
     def resolve(value: Value, unit: str, site: Site) -> float | None:
@@ -199,6 +211,15 @@ def _step(entry: MeasureEntry) -> tuple[Step, int]:
     if entry.slope_over is not None:
         return Step.SLOPE, entry.slope_over
     return Step.NEWEST, 0
+
+
+def _holding_of_condition(entry: ConditionEntry, measure: Measure) -> Holding | None:
+    """Return how long or how often a condition must be met; None where once is enough. It has no evidence gate."""
+    if entry.hold is None and entry.repeated is None:
+        return None
+    repeated = parse_repeated(entry.repeated) if entry.repeated is not None else None
+    has_gaps = not measure.speaks_on_change
+    return Holding(entry.hold or 0, 1, measure.period, measure.covers, repeated, has_gaps=has_gaps)
 
 
 def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure) -> Holding:

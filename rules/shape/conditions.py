@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from citybrain.instants import Duration
 from citybrain.metrics import Entry, Name
-from rules.shape.values import AnyValue, Band, Compared, Value
+from rules.shape.values import AnyValue, Band, Compared, RepeatedText, Value
 
 
 class ConditionEntry(Compared):
@@ -17,6 +18,8 @@ class ConditionEntry(Compared):
     at_most: AnyValue | None = None
     below: AnyValue | None = None
     outside: Band | None = None
+    hold: Duration | None = Field(None, alias="for")
+    repeated: RepeatedText | None = None
 
     @property
     def values(self) -> tuple[Value, ...]:
