@@ -102,7 +102,7 @@ class Evidence:
     comparison: str  # at_least, above, at_most, below, inside, enter, exit, silent_for.
     limit: float | None
     window: Duration | None = None
-    take: str | None = None  # sum, mean, min, max, change or slope over the window; None: the newest value.
+    take: str | None = None  # sum, mean, p90, change, slope ... over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
 
 

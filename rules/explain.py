@@ -143,7 +143,9 @@ def _evidence(language: Language, evidence: Evidence) -> str:
     value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
     window = ""
     if evidence.window and evidence.take:
-        window = say(language, f"take.{evidence.take}", window=format_duration(evidence.window))
+        is_quantile = evidence.take.startswith("p")
+        take, percent = ("quantile", evidence.take[1:]) if is_quantile else (evidence.take, "")
+        window = say(language, f"take.{take}", window=format_duration(evidence.window), percent=percent)
     limit = f"{format_number(evidence.limit)}{unit}"
     if not _is_met(evidence):
         return f"{words}{window} {value}{say(language, 'alert.limit', limit=limit)}"

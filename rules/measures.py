@@ -13,6 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 from citybrain.instants import HOUR
+from rules.cycles import Cycle
 from rules.series import Series
 
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
@@ -26,6 +27,10 @@ class Take(StrEnum):
     MIN = "min"
     MAX = "max"
     COUNT = "count"
+    RANGE = "range"  # The greatest less the least.
+    COVERAGE = "coverage"  # How much of the window is known, percent.
+    LAST = "last"
+    QUANTILE = "quantile"  # Written `p90`.
 
 
 class Step(StrEnum):
@@ -61,7 +66,7 @@ class Measure:
     series: str  # The key of the site's series it reads.
     unit: str
     step: Step
-    span: int  # Window or difference, milliseconds; 0 for `newest`.
+    span: int  # Window or difference, milliseconds; 0 for `newest`; of a cycle its whole length.
     take: Take | None
     period: int  # Between two samples, milliseconds.
     covers: int  # What one sample stands for, milliseconds; 0 for a value of the moment.
@@ -71,6 +76,9 @@ class Measure:
     operand: float | None = None  # A number of the site, where it is one; None: nobody knows it here.
     operand_place: int | None = None  # The place of another measure of the rule, where it is one.
     speaks_on_change: bool = False  # One sample is as good as two: the second would say the same.
+    quantile: float = 0.0  # Which one is taken, 0 to 1; only where one is.
+    coverage: float = COVERAGE_MIN  # The share of a window that must be known.
+    cycle: Cycle | None = None  # A window that begins at a time of day, not a span ago.
 
     @property
     def has_operand(self) -> bool:
@@ -134,11 +142,32 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
             return _slope(spec, series, newest_at)
 
 
+def window_start(spec: Measure, newest_at: int) -> int | None:
+    """Return the instant, itself left out, at which the window that ends with a sample begins; None where none does."""
+    return newest_at - spec.span if spec.cycle is None else spec.cycle.start(newest_at)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the quantile of at least one value, 0 to 1, linear between the two nearest.
+
+    Source: R. J. Hyndman, Y. Fan, Am. Stat. 50 (1996) 361, definition 7.
+    """
+    ascending = sorted(values)
+    place = share * (len(ascending) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ascending) - 1)
+    return ascending[low] + (ascending[high] - ascending[low]) * (place - low)
+
+
 def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
-    first, end = series.window(newest_at, spec.span)
+    start = window_start(spec, newest_at)
+    if start is None:
+        return Measured(None, Bound.NOTHING, newest_at)
+    length = newest_at - start
+    first, end = series.window(newest_at, length)
     values = series.values[first:end]
-    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period)
-    is_covered = covered >= COVERAGE_MIN * spec.span
+    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period, length)
+    is_covered = covered >= spec.coverage * length
     match spec.take:
         case Take.SUM:
             # The exact sum: it does not depend on the order in which late samples came.
@@ -150,6 +179,17 @@ def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
             return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, newest_at)
         case Take.COUNT:
             return Measured(float(len(values)), Bound.EXACT, newest_at)
+        case Take.RANGE:
+            return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, newest_at)
+        case Take.LAST:
+            return Measured(values[-1], Bound.EXACT, newest_at)
+        case Take.COVERAGE:
+            # Of a site that is new nobody knows what it would have sent.
+            is_known = series.instants[0] <= start + spec.period
+            return Measured(100 * covered / length, Bound.EXACT if is_known else Bound.NOTHING, newest_at)
+        case Take.QUANTILE:
+            bound = Bound.EXACT if is_covered else Bound.NOTHING
+            return Measured(quantile(values, spec.quantile), bound, newest_at)
     return Measured(mean(values), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
 
 
@@ -164,18 +204,24 @@ def _held(spec: Measure, series: Series, instant: int) -> Measured:
         place = series.place_at(instant)
         assert place is not None, "the caller has found one"
         return Measured(series.values[place], Bound.EXACT, instant)
-    start = instant - spec.span
-    first, end = series.window(instant, spec.span)
+    start = window_start(spec, instant)
+    if start is None:
+        return Measured(None, Bound.NOTHING, instant)
+    first, end = series.window(instant, instant - start)
     first = max(first - 1, 0)  # The value that held when the window began.
     instants = [max(at, start) for at in series.instants[first:end]]
     values = series.values[first:end]
     spans = [later - earlier for earlier, later in pairwise([*instants, instant])]
-    is_covered = instant - instants[0] >= COVERAGE_MIN * spec.span
+    is_covered = instant - instants[0] >= spec.coverage * (instant - start)
     match spec.take:
         case Take.MAX:
             return Measured(max(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
         case Take.MIN:
             return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, instant)
+        case Take.RANGE:
+            return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
+        case Take.LAST:
+            return Measured(values[-1], Bound.EXACT, instant)
         case Take.MEAN if sum(spans) > 0:
             weighted = math.fsum(value * span for value, span in zip(values, spans, strict=True)) / sum(spans)
             return Measured(weighted, Bound.EXACT if is_covered else Bound.NOTHING, instant)

@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from rules.measures import COVERAGE_MIN, Bound, Measure, Step, Take, mean, measure, set_against
+from rules.measures import Bound, Measure, Step, Take, mean, measure, set_against
 from rules.series import Series
 
 Quick = Callable[[Series, int], float | None]
@@ -44,8 +44,8 @@ def quick_value(spec: Measure, *, rises: bool) -> Quick:
             return series.values[-1] if instant - instants[-1] <= silent_for else None
 
         return newest
-    if spec.step is Step.WINDOW and not spec.speaks_on_change and spec.take in _TAKEN:
-        take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, COVERAGE_MIN * spec.span
+    if spec.step is Step.WINDOW and spec.cycle is None and not spec.speaks_on_change and spec.take in _TAKEN:
+        take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, spec.coverage * spec.span
         is_sum = spec.take is Take.SUM
         decides_in_part = (rises and (spec.take is Take.MAX or (is_sum and spec.grows))) or (
             not rises and spec.take is Take.MIN

@@ -10,7 +10,7 @@ from rules.calendar import Calendar
 from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
+from rules.measures import UNKNOWN, Measure, Measured, Step, Take, measure, set_against, window_start
 from rules.quick import Quick, quick_value
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
@@ -164,7 +164,7 @@ class ThresholdJudge:
             unit=spec.unit,
             comparison=limit.comparison.value,
             limit=round(rung.value * scale, 6),
-            window=spec.span or None,
+            window=_window(spec, found.newest_at),
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
         )
@@ -288,14 +288,20 @@ def _is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], held: Held, 
 def _taken(spec: Measure) -> str | None:
     if spec.step is Step.WINDOW:
         assert spec.take is not None, "a window takes something"
-        return spec.take.value
+        return f"p{spec.quantile * 100:.0f}" if spec.take is Take.QUANTILE else spec.take.value
     return None if spec.step is Step.NEWEST else spec.step.value
+
+
+def _window(spec: Measure, newest_at: int) -> int | None:
+    """Return how long the window is that ends with a sample; one that begins at a time of day grows."""
+    start = window_start(spec, newest_at)
+    return newest_at - start if spec.span and start is not None else None
 
 
 def _readings(spec: Measure, series: Series | None, newest_at: int) -> tuple[Sample, ...]:
     if series is None or not series.instants:
         return ()
-    first, end = series.window(newest_at, max(spec.span, 1))
+    first, end = series.window(newest_at, _window(spec, newest_at) or 1)
     if spec.speaks_on_change:
         first = max(0, min(first, end - 1))  # The value in force, however long ago it was said.
     first = max(first, end - EVIDENCE_READINGS_MAX)

@@ -15,9 +15,10 @@ from citybrain.units import Quantity, parse_quantity
 from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
 from rules.calendar import calendar_of
 from rules.conditions import Condition, Conditions
+from rules.cycles import Cycle
 from rules.holding import Holding
 from rules.lifecycle import Timing
-from rules.measures import Against, Measure, Step
+from rules.measures import COVERAGE_MIN, Against, Measure, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
@@ -89,13 +90,14 @@ class ThresholdBinder:
         metric = self._registry.metrics[inputs_of(entry)[0]]
         step, span = _step(entry)
         covers = metric.covers or 0
+        take, quantile = entry.taken
         return Measure(
             name=entry.derived or entry.metric or "",
             series=series_key(entry, self._entry.accept_flags),
             unit=unit_of(entry, self._registry),
             step=step,
             span=span,
-            take=entry.take,
+            take=take,
             grows=metric.shape is Shape.INCREMENT,
             period=max(site.period, covers),
             covers=covers,
@@ -104,6 +106,9 @@ class ThresholdBinder:
             operand=self._operand(entry, site),
             operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
             speaks_on_change=metric.shape is Shape.ON_CHANGE,
+            quantile=quantile,
+            coverage=COVERAGE_MIN if entry.coverage is None else parse_quantity(entry.coverage).number / 100,
+            cycle=entry.over if isinstance(entry.over, Cycle) else None,
         )
 
     def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
@@ -205,7 +210,7 @@ def _against(entry: MeasureEntry) -> Against | None:
 
 def _step(entry: MeasureEntry) -> tuple[Step, int]:
     if entry.over is not None:
-        return Step.WINDOW, entry.over
+        return Step.WINDOW, entry.over.longest if isinstance(entry.over, Cycle) else entry.over
     if entry.change_over is not None:
         return Step.CHANGE, entry.change_over
     if entry.slope_over is not None:

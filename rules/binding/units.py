@@ -7,6 +7,7 @@ from citybrain.model import VALID_FLAG, Words
 from citybrain.registry import Registry
 from citybrain.units import Quantity
 from rules.derived import DERIVED
+from rules.measures import Take
 from rules.shape.measures import MeasureEntry
 
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
@@ -35,6 +36,8 @@ def unit_of(entry: MeasureEntry, registry: Registry) -> str:
 
 def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
     """Return the unit of a measure before it is set against anything; a slope is per hour."""
+    if entry.take == Take.COVERAGE:
+        return "%"
     if entry.derived is not None:
         unit = DERIVED[entry.derived, entry.edition].unit
     else:

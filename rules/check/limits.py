@@ -3,17 +3,22 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+from citybrain.metrics import Shape
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
-from rules.binding.units import number_in, plain_unit_of, unit_of
+from rules.binding.units import inputs_of, number_in, plain_unit_of, unit_of
 from rules.check.base import Checker, Loc
 from rules.derived import DERIVED
+from rules.measures import Take
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
 from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
+
+# What of a window asks for readings that come each period.
+_OF_SAMPLES = (Take.COUNT, Take.COVERAGE, Take.QUANTILE, "slope")
 
 
 class LimitsCheck(Checker):
@@ -66,15 +71,26 @@ class LimitsCheck(Checker):
         if measure.metric is not None:
             if measure.metric not in self.registry.metrics:
                 return self._unknown((*loc, "metric"), "R201", measure.metric, self.registry.metrics)
-            return None
+            return self._meaning(loc, measure, self.registry.metrics[measure.metric].shape)
         assert measure.derived is not None, "a measure has a metric or a derived value"
         if (measure.derived, measure.edition) in DERIVED:
-            return None
+            shape = self.registry.metrics[inputs_of(measure)[0]].shape
+            return self._meaning(loc, measure, shape if shape is Shape.ON_CHANGE else Shape.SAMPLE)
         editions = [edition for name, edition in DERIVED if name == measure.derived]
         if not editions:
             return self._unknown((*loc, "derived"), "R202", measure.derived, {name for name, _ in DERIVED})
         expected = ", ".join(str(edition) for edition in editions if edition)
         return self.document.problem((*loc, "edition"), "R208", found=measure.edition, expected=expected or "-")
+
+    def _meaning(self, loc: Loc, measure: MeasureEntry, shape: Shape) -> Problem | None:
+        """Return what is wrong with what is taken of values of a shape, if anything."""
+        take = "slope" if measure.slope_over is not None else measure.taken[0]
+        if take is Take.SUM and shape is not Shape.INCREMENT:
+            return self.document.problem((*loc, "take"), "R241", key=measure.metric or measure.derived)
+        if take in _OF_SAMPLES and shape is Shape.ON_CHANGE:
+            place, written = (*loc, "take" if measure.take else "slope_over"), measure.take or take
+            return self.document.problem(place, "R242", key=measure.metric or measure.derived, take=written)
+        return None
 
     def _limit(self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str]) -> Iterator[Problem]:
         unit, word = known[limit.measure], limit.word

@@ -1,12 +1,50 @@
 """Measures: a number with a name, by a few steps in a fixed order."""
 
-from pydantic import model_validator
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from citybrain.faults import Fault
-from citybrain.instants import Duration
+from citybrain.instants import Duration, format_duration, parse_duration
 from citybrain.metrics import Entry, Name
+from rules.cycles import Cycle
 from rules.measures import Take
-from rules.shape.values import AnyOperand, Operand
+from rules.shape.values import AnyOperand, Operand, ShareText
+
+_CYCLES = tuple(cycle.value for cycle in Cycle)
+_TAKES = tuple(take.value for take in Take if take is not Take.QUANTILE)
+_QUANTILE = re.compile(r"p[1-9]\d?")
+
+
+def _read_window(written: Any) -> int | Cycle:
+    if written in _CYCLES:
+        return Cycle(written)
+    if not isinstance(written, str):
+        raise Fault("no_duration", found=repr(written))
+    return parse_duration(written)
+
+
+def _write_window(window: int | Cycle) -> str:
+    return window.value if isinstance(window, Cycle) else format_duration(window)
+
+
+Window = Annotated[
+    int | Cycle,
+    BeforeValidator(_read_window),
+    PlainSerializer(_write_window, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["10min", *_CYCLES]}),
+]
+"""A window: a duration, or one that begins at a time of day."""
+
+
+def _checked_take(text: str) -> str:
+    if text not in _TAKES and not _QUANTILE.fullmatch(text):
+        raise Fault("take", found=repr(text), expected=", ".join(_TAKES))
+    return text
+
+
+TakeText = Annotated[str, AfterValidator(_checked_take), Field(examples=[*_TAKES, "p90"])]
 
 
 class MeasureEntry(Entry):
@@ -15,8 +53,9 @@ class MeasureEntry(Entry):
     metric: Name | None = None
     derived: Name | None = None
     edition: str | None = None
-    over: Duration | None = None
-    take: Take | None = None
+    over: Window | None = None
+    take: TakeText | None = None
+    coverage: ShareText | None = None
     change_over: Duration | None = None
     slope_over: Duration | None = None
     minus: AnyOperand | None = None
@@ -27,12 +66,21 @@ class MeasureEntry(Entry):
         """Return what it is set against, if anything."""
         return self.minus or self.divided_by
 
+    @property
+    def taken(self) -> tuple[Take | None, float]:
+        """Return what is taken of the window, with the share from 0 to 1 of a quantile."""
+        if self.take is None or self.take in _TAKES:
+            return (None if self.take is None else Take(self.take)), 0.0
+        return Take.QUANTILE, int(self.take[1:]) / 100
+
     @model_validator(mode="after")
     def _is_consistent(self) -> "MeasureEntry":
         if (self.metric is None) == (self.derived is None):
             raise Fault("source")
         if (self.over is None) != (self.take is None):
             raise Fault("window")
+        if self.coverage is not None and self.over is None:
+            raise Fault("coverage")
         if self.edition is not None and self.derived is None:
             raise Fault("edition")
         if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:

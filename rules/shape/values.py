@@ -86,6 +86,17 @@ def _checked_repeated(text: str) -> str:
 RepeatedText = Annotated[str, AfterValidator(_checked_repeated), Field(examples=["3 of 7 nights"])]
 
 
+def _checked_share(text: str) -> str:
+    share = parse_quantity(text)
+    if share.unit != "%" or not 0 < share.number <= 100:
+        raise Fault("share", found=repr(text))
+    return text
+
+
+ShareText = Annotated[str, AfterValidator(_checked_share), Field(examples=["75 %"])]
+"""A share above 0 % and up to 100 %."""
+
+
 class Operand(Entry):
     """What a measure is set against: a quantity, an attribute of the site, or another measure of the rule."""
 

@@ -139,15 +139,17 @@ def test_a_value_that_no_rule_may_use_is_not_dropped_without_a_word(rig):
 
 
 def test_late_and_revised_values_are_judged_as_of_the_newest_instant(rig):
-    #  minute      0  5  10      sum of 15 min
-    #  inflow      10 -  10      then 10 at minute 5 arrives, then it is revised to 0
-    driven = rig(measure={"metric": "inflow", "over": "15min", "take": "sum"}, at_least={"blue": "30 m³/s"})
-    driven.send(0, {"inflow": 10.0})
-    driven.send(10, {"inflow": 10.0})
-    driven.send(11, {"inflow": 10.0}, observed=5)
+    #  minute    0  5  10      sum of 15 min
+    #  rain      10 -  10      then 10 at minute 5 arrives, then it is revised to 0
+    driven = rig(
+        where={"site": ["rg-a"]}, measure={"metric": "rain", "over": "15min", "take": "sum"}, at_least={"blue": "30 mm"}
+    )
+    driven.send(0, {"rain": 10.0}, site="rg-a")
+    driven.send(10, {"rain": 10.0}, site="rg-a")
+    driven.send(11, {"rain": 10.0}, site="rg-a", observed=5)
     assert driven.seen == ["10 blue firing"]
     assert driven.events[0].sent == START + 11 * MINUTE
-    driven.send(12, {"inflow": 0.0}, observed=5)
+    driven.send(12, {"rain": 0.0}, site="rg-a", observed=5)
     assert driven.seen == ["10 blue firing", "10 blue cleared"]
 
 
