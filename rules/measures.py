@@ -6,7 +6,7 @@ cannot be known is `None`, and what is known only in part says in which directio
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations, pairwise
 from statistics import median
@@ -16,6 +16,8 @@ from citybrain.instants import HOUR
 from rules.cycles import Cycle
 from rules.series import Series
 
+_ZONE = 8 * HOUR  # The city's time, UTC+8.
+HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -47,6 +49,7 @@ class Against(StrEnum):
 
     MINUS = "minus"
     DIVIDED_BY = "divided_by"
+    SIGMAS_FROM = "sigmas_from"  # In standard deviations of its own past.
 
 
 class Bound(StrEnum):
@@ -56,6 +59,30 @@ class Bound(StrEnum):
     AT_LEAST = "at_least"  # A sum of increments, a maximum: more data can only raise it.
     AT_MOST = "at_most"  # A minimum: more data can only lower it.
     NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A compiled history operand: which part of a measure's own past, and what is taken of it."""
+
+    quantile: float | None  # 0 to 1; None takes the mean.
+    over: int  # Milliseconds.
+    width: int  # Of the slots it is kept in; 0: it is short, and read from the series.
+    every: int  # From one slot that counts to the one before it: a day for the same hour; else the width.
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether it is read from the series."""
+        return self.width == 0
+
+    def slot_of(self, instant: int) -> int:
+        """Return the number of the slot, of the city's own time, that an instant lies in."""
+        return (instant + _ZONE) // self.width
+
+    def numbers_before(self, instant: int) -> list[int]:
+        """Return the slots that count at an instant, newest first; its own is none of them."""
+        newest, step = self.slot_of(instant), self.every // self.width
+        return [newest - step * number for number in range(1, self.over // self.every + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +105,22 @@ class Measure:
     speaks_on_change: bool = False  # One sample is as good as two: the second would say the same.
     quantile: float = 0.0  # Which one is taken, 0 to 1; only where one is.
     coverage: float = COVERAGE_MIN  # The share of a window that must be known.
+    own: Own | None = None  # Its own past, where it is set against that.
     cycle: Cycle | None = None  # A window that begins at a time of day, not a span ago.
 
     @property
     def has_operand(self) -> bool:
-        """Tell whether what it is set against is known at the site, or is another measure."""
-        return self.operand is not None or self.operand_place is not None
+        """Tell whether what it is set against is known at the site, or is another measure, or its own past."""
+        return self.operand is not None or self.operand_place is not None or self.own is not None
 
     @property
     def reach(self) -> int:
         """Return how far back the measure looks from the newest sample, milliseconds."""
-        return self.span + 2 * self.period
+        reach = self.span + 2 * self.period
+        if self.own is None:
+            return reach
+        # A short history is read here; of a longer one the part that waits until no late reading can change it.
+        return reach + self.span + (self.own.over if self.own.is_short else HISTORY_SLACK)
 
 
 class Measured(NamedTuple):
@@ -100,6 +132,15 @@ class Measured(NamedTuple):
 
 
 UNKNOWN = Measured(None, Bound.NOTHING, 0)
+
+
+def set_against_past(spec: Measure, found: Measured, own: float, deviation: float) -> Measured:
+    """Return a measure's value minus its own past, or divided by it, or in deviations from it."""
+    if spec.against is not Against.SIGMAS_FROM:
+        return set_against(replace(spec, operand=own), found, ())
+    if found.value is None or deviation == 0:
+        return Measured(None, Bound.NOTHING, found.newest_at)
+    return Measured((found.value - own) / deviation, found.bound, found.newest_at)
 
 
 def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> Measured:

@@ -24,8 +24,8 @@ def quick_value(spec: Measure, *, rises: bool) -> Quick:
         return found.value if found.bound in deciding else None
 
     if spec.against is not None:
-        # Set against another measure it needs the others; against a number, only that number.
-        if spec.operand_place is not None:
+        # Set against another measure it needs the others, against its past what is remembered; else only a number.
+        if spec.operand_place is not None or spec.own is not None:
             return lambda _series, _instant: math.inf if rises else -math.inf
 
         def against(series: Series, instant: int) -> float | None:

@@ -21,6 +21,7 @@ from rules.binding.units import series_key
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
+from rules.history import READY_SHARE
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.no_data import NoDataRule
@@ -119,6 +120,16 @@ class RuleSet:
             for site in self.registry.sites.values()
             if any(judge.rule.id == rule_id for judge in self.plan_for(site).judges)
         ]
+
+    def warm_ups(self) -> dict[str, int]:
+        """Return per rule that compares with history how much of it, in milliseconds, it waits for at a new site."""
+        found: dict[str, int] = {}
+        for rule_id, checked in self.rules.items():
+            entries = checked.entry.all_measures().values() if isinstance(checked.entry, ThresholdRule) else ()
+            spans = [entry.operand.over for entry in entries if entry.operand is not None and entry.operand.over]
+            if spans:
+                found[rule_id] = round(READY_SHARE * max(spans))
+        return found
 
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)

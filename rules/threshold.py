@@ -8,9 +8,21 @@ from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.calendar import Calendar
 from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held, combine, compare, meets
+from rules.history import History
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Step, Take, measure, set_against, window_start
+from rules.measures import (
+    UNKNOWN,
+    Bound,
+    Measure,
+    Measured,
+    Step,
+    Take,
+    measure,
+    set_against,
+    set_against_past,
+    window_start,
+)
 from rules.quick import Quick, quick_value
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
@@ -53,6 +65,7 @@ class Memory:
 
     streaks: list[Run]
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
+    histories: dict[int, History]  # By the place of the measure that is set against its own past.
     runs: Runs  # Of the conditions that have a `for` or `repeated`.
     has_streak: bool = False  # Whether any of them runs.
 
@@ -75,6 +88,7 @@ class ThresholdJudge:
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     timed: tuple[Condition, ...] = field(init=False)
+    sees_all: bool = field(init=False)  # Whether it remembers more than streaks, and is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick, Callable[[float, float], bool], float], ...] = field(
         init=False, compare=False, repr=False
@@ -102,6 +116,8 @@ class ThresholdJudge:
         tighten = self.tighten.conditions if self.tighten is not None else None
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
+        has_past = any(spec.own is not None for spec in self.measures)
+        object.__setattr__(self, "sees_all", has_past or bool(self.timed))
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
@@ -109,7 +125,8 @@ class ThresholdJudge:
         """Return a memory without any streak."""
         streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
         runs = {one: new_run(one.holding) for one in self.timed if one.holding is not None}
-        return Memory(streaks, [0] * len(self.measures), runs)
+        histories = {place: History() for place, spec in enumerate(self.measures) if spec.own is not None}
+        return Memory(streaks, [0] * len(self.measures), histories, runs)
 
     def _easiest(self, limit: Limit, rung: Rung) -> float:
         """Return the value of a rung where it is met most easily, tightened or not."""
@@ -119,9 +136,9 @@ class ThresholdJudge:
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case.
 
-        A rule with conditions that count time sees every sample, whatever its limits say.
+        A rule with conditions that count time, or with a history, sees every sample, whatever its limits say.
         """
-        if memory.has_streak or self.timed:
+        if memory.has_streak or self.sees_all:
             return False
         for key, value_of, is_met, limit in self.lowest:
             series = view.series.get(key)
@@ -131,7 +148,11 @@ class ThresholdJudge:
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
-        measured, held = self._measure(view, instant), NONE_HELD
+        for place, history in memory.histories.items():
+            spec = self.measures[place]
+            if spec.own is not None and spec.series in view.series:
+                history.settle(spec, spec.own, view.series[spec.series])
+        measured, held = self._measure(memory, view, instant), NONE_HELD
         if self.timed:
             note_all(memory.runs, measured)
             held = held_of(memory.runs, measured)
@@ -150,7 +171,7 @@ class ThresholdJudge:
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
-        measured = self._measure(view, instant)
+        measured = self._measure(memory, view, instant)
         held = held_of(memory.runs, measured)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
         scale = self._scale(measured, held)
@@ -171,7 +192,13 @@ class ThresholdJudge:
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
-        return [[streak.dump() for streak in memory.streaks], memory.newest_at, dump_runs(memory.runs)]
+        streaks, histories = memory.streaks, memory.histories.values()
+        return [
+            [streak.dump() for streak in streaks],
+            memory.newest_at,
+            dump_runs(memory.runs),
+            [history.dump() for history in histories],
+        ]
 
     def load(self, data: Any) -> Memory:
         """Return the memory that `dump` wrote."""
@@ -180,17 +207,23 @@ class ThresholdJudge:
             streak.load(dumped)
         memory.newest_at = list(data[1])
         load_runs(memory.runs, data[2])
+        for history, dumped in zip(memory.histories.values(), data[3], strict=True):
+            history.load(dumped)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
-    def _measure(self, view: SiteView, instant: int) -> list[Measured]:
+    def _measure(self, memory: Memory, view: SiteView, instant: int) -> list[Measured]:
         found = view.series
         plain = [
             measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
         ]
         if not self.has_operands:
             return plain
-        return [set_against(spec, value, plain) for spec, value in zip(self.measures, plain, strict=True)]
+        against = [set_against(spec, value, plain) for spec, value in zip(self.measures, plain, strict=True)]
+        for place, history in memory.histories.items():
+            spec = self.measures[place]
+            against[place] = _set_against_past(spec, plain[place], history, found.get(spec.series))
+        return against
 
     def _scale(self, measured: Sequence[Measured], held: Held) -> float:
         """Return what the limits are multiplied by now. What is unknown tightens nothing."""
@@ -272,6 +305,15 @@ class ThresholdJudge:
             compare(measured[limit.measure], _strictly_good(limit.comparison), limit.clear) for limit in self.limits
         ]
         return combine(answers, any_of=False)
+
+
+def _set_against_past(spec: Measure, found: Measured, history: History, series: Series | None) -> Measured:
+    if found.value is None or series is None or spec.own is None:
+        return found
+    past = history.past(spec, spec.own, series, found.newest_at)
+    if past is None:
+        return Measured(None, Bound.NOTHING, found.newest_at)
+    return set_against_past(spec, found, past.own, past.deviation)
 
 
 def _strictly_good(comparison: Comparison) -> Comparison:

@@ -12,6 +12,7 @@ from citybrain.cli.console import AsJson, Lang, err, out, print_json, print_tabl
 from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
+from citybrain.instants import format_duration
 from citybrain.problems import Problem
 from rules.ruleset import RuleSet, read_rules
 from rules.trial import TrialResult, run_trials
@@ -26,15 +27,19 @@ def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang =
     """Check rule files: every problem in one pass, with its place. Exit 1 when there is any."""
     language = language_of(lang)
     problems: list[Problem] = []
-    count = 0
+    count, warm_ups = 0, dict[str, int]()
     for path in _paths(paths, catalog):
         found, faults = read_rules(path, catalog_folders(catalog).registry)
         problems += faults
-        count += len(found.rules) if found is not None else 0
+        if found is not None:
+            count += len(found.rules)
+            warm_ups.update(found.warm_ups())
     _print_problems(problems, language, as_json=as_json)
     if problems:
         err.print(say(language, "cli.check_failed", count=len(problems)), style="red")
         raise typer.Exit(1)
+    for rule, span in warm_ups.items():
+        err.print(say(language, "cli.warms_up", rule=rule, span=format_duration(span)))
     err.print(say(language, "cli.check_passed", count=count), style="green")
 
 

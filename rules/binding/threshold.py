@@ -6,7 +6,7 @@ A limit that names an attribute the site does not have is not judged at that sit
 from collections.abc import Sequence
 from dataclasses import replace
 
-from citybrain.instants import MINUTE
+from citybrain.instants import DAY, HOUR, MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.registry import Registry
@@ -18,7 +18,7 @@ from rules.conditions import Condition, Conditions
 from rules.cycles import Cycle
 from rules.holding import Holding
 from rules.lifecycle import Timing
-from rules.measures import COVERAGE_MIN, Against, Measure, Step
+from rules.measures import COVERAGE_MIN, Against, Measure, Own, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
@@ -26,12 +26,16 @@ from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
 from rules.shape.threshold import ThresholdRule
-from rules.shape.values import Value
+from rules.shape.values import Operand, SameTime, Value
 from rules.threshold import Limit, Rung, ThresholdJudge, Tighten
 
 DEADBAND_SHARE = 0.05  # Of the limit's value, where the author gives no deadband [E].
 CONFIRMING_SAMPLES = 2  # The evidence gate of orange and red: valid samples in a row [E].
 URGENT_HOLD = MINUTE  # What `urgent` asks for in place of the gate [E].
+SHORT_HISTORY_MAX = 6 * HOUR  # So long a history is read from the series, sample by sample.
+HOURLY_HISTORY_MAX = 7 * DAY  # So long a history is kept by hours, a longer one by days.
+# How wide the slots of a history are, and how far from one that counts to the one before it, milliseconds.
+_SLOTS = {SameTime.HOUR: (HOUR, DAY), SameTime.WEEKDAY_SLOT: (15 * MINUTE, 7 * DAY)}
 
 
 class ThresholdBinder:
@@ -80,9 +84,9 @@ class ThresholdBinder:
         return Tighten(entry.times, conditions)
 
     def _operand(self, entry: MeasureEntry, site: Site) -> float | None:
-        """Return the number that a measure is set against at the site; None where it is a measure or not known."""
+        """Return the number that a measure is set against at the site; None where it is no number or not known."""
         operand, unit = entry.operand, plain_unit_of(entry, self._registry)
-        if operand is None or operand.measure is not None:
+        if operand is None or operand.measure is not None or operand.own is not None:
             return None
         return self.resolve(Value(quantity=operand.quantity, site=operand.site), unit, site)
 
@@ -106,10 +110,24 @@ class ThresholdBinder:
             operand=self._operand(entry, site),
             operand_place=self._names.index(entry.operand.measure) if entry.operand and entry.operand.measure else None,
             speaks_on_change=metric.shape is Shape.ON_CHANGE,
+            own=self._own(entry.operand, max(site.period, covers), site),
             quantile=quantile,
             coverage=COVERAGE_MIN if entry.coverage is None else parse_quantity(entry.coverage).number / 100,
             cycle=entry.over if isinstance(entry.over, Cycle) else None,
         )
+
+    def _own(self, operand: Operand | None, period: int, site: Site) -> Own | None:
+        """Return which part of its own past a measure is set against at the site, and how that is kept."""
+        if operand is None or operand.own is None:
+            return None
+        over = operand.over or 0
+        if operand.at is not None:
+            return Own(operand.quantile, over, *_SLOTS[operand.at])
+        # What late readings may still change is in no slot yet, so that a span of this order is read from the series.
+        if over <= max(SHORT_HISTORY_MAX, 2 * self._registry.feeds[site.feed].late_max):
+            return Own(operand.quantile, over, 0, over)
+        width = HOUR if over <= HOURLY_HISTORY_MAX and period <= HOUR else DAY
+        return Own(operand.quantile, over, width, width)
 
     def _limit(self, entry: LimitEntry, measures: Sequence[Measure], site: Site) -> Limit | None:
         place = self._names.index(entry.measure)
@@ -205,6 +223,8 @@ class ThresholdBinder:
 def _against(entry: MeasureEntry) -> Against | None:
     if entry.minus is not None:
         return Against.MINUS
+    if entry.sigmas_from is not None:
+        return Against.SIGMAS_FROM
     return Against.DIVIDED_BY if entry.divided_by is not None else None
 
 

@@ -10,6 +10,7 @@ from rules.derived import DERIVED
 from rules.measures import Take
 from rules.shape.measures import MeasureEntry
 
+SIGMA = "sigma"  # The unit of a distance in standard deviations.
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 
 
@@ -31,6 +32,8 @@ def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
 
 def unit_of(entry: MeasureEntry, registry: Registry) -> str:
     """Return the unit of a measure's value: a slope is per hour, a quotient is a ratio."""
+    if entry.sigmas_from is not None:
+        return SIGMA
     return RATIO if entry.divided_by is not None else plain_unit_of(entry, registry)
 
 

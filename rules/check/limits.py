@@ -13,7 +13,7 @@ from rules.derived import DERIVED
 from rules.measures import Take
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
 from rules.shape.limits import Bands, Ladder, LimitEntry
-from rules.shape.measures import MeasureEntry
+from rules.shape.measures import OPERANDS, MeasureEntry
 from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
 
@@ -53,7 +53,11 @@ class LimitsCheck(Checker):
         """Check what a measure is set against: of its own unit, and not set against anything itself."""
         operand, unit = measure.operand, plain_unit_of(measure, self.registry)
         assert operand is not None, "the caller has looked"
-        place = (*loc, "minus" if measure.minus is not None else "divided_by")
+        place = (*loc, next(word for word in OPERANDS if getattr(measure, word) is not None))
+        if operand.own is not None:
+            if self.registry.metrics[inputs_of(measure)[0]].shape is Shape.ON_CHANGE:
+                yield self.document.problem(place, "R243", key=measure.metric or measure.derived)
+            return
         if operand.measure is None:
             yield from self._value(place, Value(quantity=operand.quantity, site=operand.site), unit)
             return

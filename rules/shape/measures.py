@@ -1,6 +1,5 @@
 """Measures: a number with a name, by a few steps in a fixed order."""
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -10,11 +9,10 @@ from citybrain.instants import Duration, format_duration, parse_duration
 from citybrain.metrics import Entry, Name
 from rules.cycles import Cycle
 from rules.measures import Take
-from rules.shape.values import AnyOperand, Operand, ShareText
+from rules.shape.values import PERCENTILE, AnyOperand, Operand, ShareText
 
 _CYCLES = tuple(cycle.value for cycle in Cycle)
 _TAKES = tuple(take.value for take in Take if take is not Take.QUANTILE)
-_QUANTILE = re.compile(r"p[1-9]\d?")
 
 
 def _read_window(written: Any) -> int | Cycle:
@@ -39,12 +37,16 @@ Window = Annotated[
 
 
 def _checked_take(text: str) -> str:
-    if text not in _TAKES and not _QUANTILE.fullmatch(text):
+    if text not in _TAKES and not PERCENTILE.fullmatch(text):
         raise Fault("take", found=repr(text), expected=", ".join(_TAKES))
     return text
 
 
 TakeText = Annotated[str, AfterValidator(_checked_take), Field(examples=[*_TAKES, "p90"])]
+
+
+OPERANDS = ("minus", "divided_by", "sigmas_from")
+"""The words that set a measure against something."""
 
 
 class MeasureEntry(Entry):
@@ -60,11 +62,12 @@ class MeasureEntry(Entry):
     slope_over: Duration | None = None
     minus: AnyOperand | None = None
     divided_by: AnyOperand | None = None
+    sigmas_from: AnyOperand | None = None
 
     @property
     def operand(self) -> Operand | None:
         """Return what it is set against, if anything."""
-        return self.minus or self.divided_by
+        return self.minus or self.divided_by or self.sigmas_from
 
     @property
     def taken(self) -> tuple[Take | None, float]:
@@ -85,6 +88,12 @@ class MeasureEntry(Entry):
             raise Fault("edition")
         if sum(step is not None for step in (self.over, self.change_over, self.slope_over)) > 1:
             raise Fault("one_step")
-        if self.minus is not None and self.divided_by is not None:
+        if sum(operand is not None for operand in (self.minus, self.divided_by, self.sigmas_from)) > 1:
             raise Fault("one_operand")
+        if self.sigmas_from is not None and self.sigmas_from.own is None:
+            raise Fault("sigmas_from")
+        if self.operand is not None and self.operand.over is not None:
+            span = self.over or self.change_over or self.slope_over or 0
+            if isinstance(span, Cycle) or self.operand.over < 2 * span:
+                raise Fault("history_window")
         return self

@@ -1,10 +1,13 @@
 """What limits, conditions and measures are compared with or set against, as authors write it."""
 
+import re
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from citybrain.faults import Fault
+from citybrain.instants import DAY, Duration
 from citybrain.metrics import Entry, Name
 from citybrain.units import parse_quantity
 from rules.conditions import OUTSIDE, Comparison
@@ -86,6 +89,11 @@ def _checked_repeated(text: str) -> str:
 RepeatedText = Annotated[str, AfterValidator(_checked_repeated), Field(examples=["3 of 7 nights"])]
 
 
+HISTORY_MAX = 92 * DAY
+PERCENTILE = re.compile(r"p[1-9]\d?")
+"""How a percentile is written, from `p1` to `p99`."""
+
+
 def _checked_share(text: str) -> str:
     share = parse_quantity(text)
     if share.unit != "%" or not 0 < share.number <= 100:
@@ -97,18 +105,47 @@ ShareText = Annotated[str, AfterValidator(_checked_share), Field(examples=["75 %
 """A share above 0 % and up to 100 %."""
 
 
+class SameTime(StrEnum):
+    """Which part of its past a measure is set against."""
+
+    HOUR = "same_hour"  # Of the days before.
+    WEEKDAY_SLOT = "same_weekday_slot"  # The same quarter of an hour of the weeks before.
+
+
+def _checked_own(text: str) -> str:
+    if text not in ("mean", "median") and not PERCENTILE.fullmatch(text):
+        raise Fault("own", found=repr(text))
+    return text
+
+
 class Operand(Entry):
-    """What a measure is set against: a quantity, an attribute of the site, or another measure of the rule."""
+    """What a measure is set against: a quantity, an attribute of the site, another measure, or its own past."""
 
     quantity: QuantityText | None = None
     site: Name | None = None
     measure: Name | None = None
+    own: Annotated[str, AfterValidator(_checked_own), Field(examples=["median", "mean", "p10"])] | None = None
+    over: Duration | None = None
+    at: SameTime | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Operand":
-        if sum(part is not None for part in (self.quantity, self.site, self.measure)) != 1:
+        if sum(part is not None for part in (self.quantity, self.site, self.measure, self.own)) != 1:
             raise Fault("operand")
+        if (self.own is None) != (self.over is None) or (self.at is not None and self.own is None):
+            raise Fault("own_over")
+        if self.over is not None and (self.over > HISTORY_MAX or self.over % _WHOLE[self.at] or self.over == 0):
+            raise Fault("history")
         return self
 
+    @property
+    def quantile(self) -> float | None:
+        """Return which quantile of its past is taken, 0 to 1; None for the mean."""
+        assert self.own is not None, "only a history is asked"
+        return {"mean": None, "median": 0.5}[self.own] if not self.own.startswith("p") else int(self.own[1:]) / 100
+
+
+# What the span of a history must be a multiple of, milliseconds.
+_WHOLE: dict[SameTime | None, int] = {None: 1, SameTime.HOUR: DAY, SameTime.WEEKDAY_SLOT: 7 * DAY}
 
 AnyOperand = Annotated[Operand, BeforeValidator(_as_value)]
