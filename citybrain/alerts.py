@@ -72,11 +72,13 @@ class Subject:
     zone: str | None  # The zone, county, city or cell of an area; the zone that an asset is in.
     words: Words
     position: tuple[float, float]  # (lon, lat), WGS 84.
+    metric: str | None = None  # Where the rule judges each metric of a site by itself, the one it is about.
 
     @property
     def key(self) -> str:
         """Return the part of an alert's identity that names the subject."""
-        return "@".join(part for part in (self.site, self.zone) if part is not None)
+        place = "@".join(part for part in (self.site, self.zone) if part is not None)
+        return place if self.metric is None else f"{place}:{self.metric}"
 
 
 @dataclass(frozen=True, slots=True)

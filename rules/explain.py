@@ -36,6 +36,15 @@ def subject_of(site: Site, position: tuple[float, float], zone: str | None, regi
     return Subject(SubjectKind.ASSET_IN_ZONE, site.id, zone, words, position)
 
 
+def about_metric(subject: Subject, metric: str | None, registry: Registry) -> Subject:
+    """Return the subject of an alert about one metric of many; the subject itself where a rule is about one alone."""
+    if metric is None:
+        return subject
+    what = registry.metrics[metric].words
+    words = Words(f"{subject.words.zh} {what.zh}", f"{subject.words.en}, {what.en}")
+    return replace(subject, words=words, metric=metric)
+
+
 def identity(alert: Alert, status: Status, drill: str | None, rule: Rule, subject: Subject) -> Alert:
     """Return a newly raised alert with its identifier."""
     assert alert.onset is not None, "a raised alert has an onset"

@@ -8,7 +8,7 @@ from citybrain.alerts import AlertEvent, Subject
 from citybrain.model import Scenario, Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
-from rules.explain import compose, identity
+from rules.explain import about_metric, compose, identity
 from rules.lifecycle import Alert, advance
 from rules.rule import Heard, Judge, SiteView, level_of
 
@@ -129,7 +129,7 @@ class Publisher:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
-        subject = holder.subject(zone, self._registry)
+        subject = about_metric(holder.subject(zone, self._registry), rule.metric, self._registry)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
         else:

@@ -25,6 +25,12 @@ class Rule:
     action: Words
     respond_within: Duration
     fingerprint: str
+    metric: str | None = None  # The one of several metrics that a judge of a `quality` rule looks at.
+
+    @property
+    def key(self) -> str:
+        """Return what names its judge among those of one site."""
+        return self.id if self.metric is None else f"{self.id}:{self.metric}"
 
 
 @dataclass(slots=True)

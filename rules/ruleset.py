@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.geofence import GeofenceBinder
 from rules.binding.no_data import bind_silence
+from rules.binding.quality import QualityBinder
 from rules.binding.threshold import ThresholdBinder
 from rules.binding.units import series_key
 from rules.check.rule import RuleCheck
@@ -136,7 +138,8 @@ class RuleSet:
         judges = tuple(
             judge
             for rule_id, checked in self.rules.items()
-            if self._concerns(checked.entry.where, site, zones) and (judge := self._bind[rule_id](site)) is not None
+            if self._concerns(checked.entry.where, site, zones)
+            for judge in self._bind[rule_id](site)
         )
         by_series: dict[str, tuple[int, ...]] = {}
         reach: dict[str, int] = {}
@@ -278,13 +281,19 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
     )
 
 
-def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Judge | None]:
+def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Sequence[Judge]]:
+    """Return what makes the judges of the rule at a site: none or one, or one for each metric of it."""
     entry, rule = checked.entry, checked.rule
+    bind: Callable[[Site], Judge | None]
+    if isinstance(entry, ThresholdRule) and entry.is_of_any_metric:
+        return QualityBinder(entry, rule, registry).bind
     if isinstance(entry, ThresholdRule):
-        return ThresholdBinder(entry, rule, registry).bind
-    if isinstance(entry, NoDataRule):
-        return lambda site: bind_silence(entry, rule, site, registry)
-    return GeofenceBinder(entry, rule, registry).bind
+        bind = ThresholdBinder(entry, rule, registry).bind
+    elif isinstance(entry, NoDataRule):
+        bind = partial(bind_silence, entry, rule, registry=registry)
+    else:
+        bind = GeofenceBinder(entry, rule, registry).bind
+    return lambda site: [judge for judge in (bind(site),) if judge is not None]
 
 
 def _silences(judges: Iterable[Judge]) -> dict[str, tuple[int, ...]]:

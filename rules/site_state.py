@@ -67,12 +67,12 @@ class SiteState:
         return self.clock.living - heard.at if heard is not None else 0
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as plain data, keyed by rule id so that it outlives other rules."""
+        """Return the state as plain data, keyed by rule so that it outlives other rules."""
         return {
             "series": {key: series.dump() for key, series in sorted(self.series.items())},
             "heard": {key: [one.at, one.passed] for key, one in sorted(self.heard.items())},
             "position": [self.position, self.position_at],
-            "rules": {standing.judge.rule.id: _dump_standing(standing) for standing in self.standings},
+            "rules": {standing.judge.rule.key: _dump_standing(standing) for standing in self.standings},
         }
 
 
@@ -98,11 +98,11 @@ def load_state(
         state.heard[key] = Heard(at, passed if is_same_catalog else 0)
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
-    places = {judge.rule.id: place for place, judge in enumerate(plan.judges)}
+    places = {judge.rule.key: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
-    for rule_id, dumped in data["rules"].items():
-        if rule_id in places:
-            orphans += _load_standing(state.standings[places[rule_id]], dumped)
+    for key, dumped in data["rules"].items():
+        if key in places:
+            orphans += _load_standing(state.standings[places[key]], dumped)
         else:
             orphans += last_events(dumped)
     return state, orphans

@@ -210,6 +210,8 @@ class ThresholdBinder:
     @staticmethod
     def resolve(value: Value, unit: str, site: Site) -> float | None:
         """Return the number of a limit at the site, or None where the site lacks the attribute."""
+        if value.number is not None:
+            return value.number
         if value.quantity is not None:
             return number_in(parse_quantity(value.quantity), unit)
         assert value.site is not None, "a value is a quantity or an attribute"

@@ -7,8 +7,9 @@ from citybrain.metrics import Shape
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
-from rules.binding.units import inputs_of, number_in, plain_unit_of, unit_of
-from rules.check.base import Checker, Loc
+from rules.binding.meaning import has_no_history, is_sum_of_states, needs_samples
+from rules.binding.units import inputs_of, plain_unit_of, unit_of
+from rules.check.base import OWN_UNIT, Checker, Loc
 from rules.derived import DERIVED
 from rules.measures import Take
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
@@ -16,9 +17,7 @@ from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import OPERANDS, MeasureEntry
 from rules.shape.threshold import ThresholdRule
 from rules.shape.values import Value
-
-# What of a window asks for readings that come each period.
-_OF_SAMPLES = (Take.COUNT, Take.COVERAGE, Take.QUANTILE, "slope")
+from rules.silence import ANY_METRIC
 
 
 class LimitsCheck(Checker):
@@ -28,9 +27,9 @@ class LimitsCheck(Checker):
         known: dict[str, str] = {}
         for name, measure in rule.all_measures().items():
             loc = (*self.loc, "measures", name) if rule.measures else (*self.loc, "measure")
-            problem = self._measure(loc, measure)
+            problem = self._measure(loc, measure, rule)
             if problem is None:
-                known[name] = unit_of(measure, self.registry)
+                known[name] = self._unit_of(measure)
             else:
                 yield problem
         names = rule.all_measures()
@@ -49,15 +48,24 @@ class LimitsCheck(Checker):
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
         yield from self._conditions((*self.loc, "clear_when"), rule.clear_when, names, known)
 
+    def _unit_of(self, measure: MeasureEntry) -> str:
+        is_own = measure.divided_by is None and measure.sigmas_from is None and measure.take != Take.COVERAGE
+        return OWN_UNIT if measure.metric == ANY_METRIC and is_own else unit_of(measure, self.registry)
+
     def _operand(self, loc: Loc, name: str, measure: MeasureEntry, rule: ThresholdRule) -> Iterator[Problem]:
         """Check what a measure is set against: of its own unit, and not set against anything itself."""
-        operand, unit = measure.operand, plain_unit_of(measure, self.registry)
+        operand = measure.operand
         assert operand is not None, "the caller has looked"
         place = (*loc, next(word for word in OPERANDS if getattr(measure, word) is not None))
-        if operand.own is not None:
-            if self.registry.metrics[inputs_of(measure)[0]].shape is Shape.ON_CHANGE:
-                yield self.document.problem(place, "R243", key=measure.metric or measure.derived)
+        if measure.metric == ANY_METRIC:
+            if operand.own is None:
+                yield self.document.problem(place, "R246", found=operand.quantity or operand.site or operand.measure)
             return
+        if has_no_history(measure, self.registry.metrics[inputs_of(measure)[0]].shape):
+            yield self.document.problem(place, "R243", key=measure.metric or measure.derived)
+        if operand.own is not None:
+            return
+        unit = plain_unit_of(measure, self.registry)
         if operand.measure is None:
             yield from self._value(place, Value(quantity=operand.quantity, site=operand.site), unit)
             return
@@ -67,12 +75,16 @@ class LimitsCheck(Checker):
             yield self._unknown((*place, "measure"), "R207", operand.measure, others)
         elif other.operand is not None or operand.measure == name:
             yield self.document.problem(place, "R220", key=operand.measure)
-        elif self._measure(loc, other) is None and plain_unit_of(other, self.registry) != unit:
-            found = f"{operand.measure} ({plain_unit_of(other, self.registry)})"
+        elif self._measure(loc, other, rule) is None and self._unit_of(other) != unit:
+            found = f"{operand.measure} ({self._unit_of(other)})"
             yield self.document.problem(place, "R211", found=found, expected=unit)
 
-    def _measure(self, loc: Loc, measure: MeasureEntry) -> Problem | None:
+    def _measure(self, loc: Loc, measure: MeasureEntry, rule: ThresholdRule) -> Problem | None:
+        if measure.metric == ANY_METRIC and rule.type == "quality":
+            return None
         if measure.metric is not None:
+            if measure.metric == ANY_METRIC:
+                return self.document.problem((*loc, "metric"), "R245")
             if measure.metric not in self.registry.metrics:
                 return self._unknown((*loc, "metric"), "R201", measure.metric, self.registry.metrics)
             return self._meaning(loc, measure, self.registry.metrics[measure.metric].shape)
@@ -88,12 +100,12 @@ class LimitsCheck(Checker):
 
     def _meaning(self, loc: Loc, measure: MeasureEntry, shape: Shape) -> Problem | None:
         """Return what is wrong with what is taken of values of a shape, if anything."""
-        take = "slope" if measure.slope_over is not None else measure.taken[0]
-        if take is Take.SUM and shape is not Shape.INCREMENT:
-            return self.document.problem((*loc, "take"), "R241", key=measure.metric or measure.derived)
-        if take in _OF_SAMPLES and shape is Shape.ON_CHANGE:
-            place, written = (*loc, "take" if measure.take else "slope_over"), measure.take or take
-            return self.document.problem(place, "R242", key=measure.metric or measure.derived, take=written)
+        key = measure.metric or measure.derived
+        if is_sum_of_states(measure, shape):
+            return self.document.problem((*loc, "take"), "R241", key=key)
+        if needs_samples(measure, shape):
+            place = (*loc, "take" if measure.take else "slope_over")
+            return self.document.problem(place, "R242", key=key, take=measure.take or "slope")
         return None
 
     def _limit(self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str]) -> Iterator[Problem]:
@@ -123,25 +135,25 @@ class LimitsCheck(Checker):
             if level not in limit.ladder:
                 continue
             value, place = limit.ladder[level].value, (*loc, word, level.value)
-            faults = list(self._value(place, value, unit))
-            yield from faults
-            if value.quantity is not None and not faults:
-                numbers[level.value] = number_in(parse_quantity(value.quantity), unit)
+            yield from self._value(place, value, unit)
+            number = self._number(place, value, unit)
+            if number is not None:
+                numbers[level.value] = number
         yield from self._order((*loc, word), numbers, limit)
         clear = limit.clear_value
         if clear is not None:
-            faults = list(self._value((*loc, "clear"), clear, unit))
-            yield from faults
-            if not faults and clear.quantity is not None and numbers:
-                yield from self._clear_side((*loc, "clear"), clear.quantity, limit, numbers, unit)
+            yield from self._value((*loc, "clear"), clear, unit)
+            number = self._number((*loc, "clear"), clear, unit)
+            if number is not None and numbers:
+                found = clear.quantity or f"{number:g}"
+                yield from self._clear_side((*loc, "clear"), number, limit, numbers, found=found, unit=unit)
 
     def _band(self, loc: Loc, band: tuple[Value, Value], unit: str) -> Iterator[Problem]:
         """Check that there is room between the two values of `outside`."""
-        first, second = (value.quantity for value in band)
-        if first is None or second is None or any(fault for value in band for fault in self._value(loc, value, unit)):
-            return
-        if number_in(parse_quantity(first), unit) >= number_in(parse_quantity(second), unit):
-            yield self.document.problem(loc, "R240", found=first, other=second)
+        first, second = (self._number(loc, value, unit) for value in band)
+        if first is not None and second is not None and first >= second:
+            written = [value.quantity or value.number for value in band]
+            yield self.document.problem(loc, "R240", found=written[0], other=written[1])
 
     def _order(self, loc: Loc, numbers: Mapping[str, float], limit: LimitEntry) -> Iterator[Problem]:
         """Check that a higher level asks for no less: else the lower one could never be seen."""
@@ -152,11 +164,11 @@ class LimitsCheck(Checker):
                 yield self.document.problem((*loc, high), "R209", low=low, high=high, sign=sign)
 
     def _clear_side(
-        self, loc: Loc, text: str, limit: LimitEntry, numbers: Mapping[str, float], unit: str
+        self, loc: Loc, clear: float, limit: LimitEntry, numbers: Mapping[str, float], *, found: str, unit: str
     ) -> Iterator[Problem]:
-        clear, lowest = number_in(parse_quantity(text), unit), next(iter(numbers.values()))
+        lowest = next(iter(numbers.values()))
         if (clear > lowest) if limit.comparison.rises else (clear < lowest):
-            yield self.document.problem(loc, "R210", found=text, lowest=f"{lowest:g} {unit}")
+            yield self.document.problem(loc, "R210", found=found, lowest=f"{lowest:g} {unit}".strip())
 
     def _conditions(
         self, loc: Loc, entry: ConditionsEntry, names: Iterable[str], known: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The shape of `threshold` rules."""
+"""The shape of `threshold` rules, and of `quality` rules, which are the same about readings themselves."""
 
 from typing import Literal
 
@@ -13,12 +13,16 @@ from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
 from rules.shape.values import COMPARISONS, QuantityText, RepeatedText, ValueOrBand
+from rules.silence import ANY_METRIC
 
 
 class ThresholdRule(RuleEntry):
-    """One site's measures against limits per level; the worst limit decides."""
+    """One site's measures against limits per level; the worst limit decides.
 
-    type: Literal["threshold"]
+    With `type: quality` a measure may be of `any` metric: each metric of the site is then judged by itself.
+    """
+
+    type: Literal["threshold", "quality"]
     measure: MeasureEntry | None = None
     measures: dict[Name, MeasureEntry] = {}
     limits: tuple[LimitEntry, ...] = ()
@@ -54,6 +58,19 @@ class ThresholdRule(RuleEntry):
         elif self.clear is not None or self.deadband is not None:
             raise Fault("clear_beside")
         return self
+
+    @property
+    def is_of_any_metric(self) -> bool:
+        """Tell whether it judges each metric of a site by itself."""
+        return any(measure.metric == ANY_METRIC for measure in self.all_measures().values())
+
+    def of_metric(self, metric: str) -> "ThresholdRule":
+        """Return the rule with one metric in the place of `any`."""
+        measures = {
+            name: measure.model_copy(update={"metric": metric}) if measure.metric == ANY_METRIC else measure
+            for name, measure in self.all_measures().items()
+        }
+        return self.model_copy(update={"measure": measures["value"]} if self.measure else {"measures": measures})
 
     def all_measures(self) -> dict[str, MeasureEntry]:
         """Return the measures by name; the one of the short form is called `value`."""

@@ -23,21 +23,31 @@ QuantityText = Annotated[str, AfterValidator(_checked_quantity), Field(examples=
 
 
 class Value(Entry):
-    """What a limit compares with: a quantity, or an attribute of the site, moved by `plus` or scaled by `times`."""
+    """What a limit compares with: a quantity, or an attribute of the site, moved by `plus` or scaled by `times`.
+
+    A bare number is in the unit of the metric itself, whichever it is: only for `metric: any`.
+    """
 
     quantity: QuantityText | None = None
+    number: Annotated[float, Field(allow_inf_nan=False)] | None = None
     site: Name | None = None
     plus: QuantityText | None = None
     times: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Value":
-        if (self.quantity is None) == (self.site is None):
+        if sum(part is not None for part in (self.quantity, self.number, self.site)) != 1:
             raise Fault("value")
         return self
 
 
 def _as_value(written: Any) -> Any:
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        return {"number": written}
+    return _as_quantity(written)
+
+
+def _as_quantity(written: Any) -> Any:
     return {"quantity": str(written)} if isinstance(written, str | int | float) else written
 
 
@@ -148,4 +158,4 @@ class Operand(Entry):
 # What the span of a history must be a multiple of, milliseconds.
 _WHOLE: dict[SameTime | None, int] = {None: 1, SameTime.HOUR: DAY, SameTime.WEEKDAY_SLOT: 7 * DAY}
 
-AnyOperand = Annotated[Operand, BeforeValidator(_as_value)]
+AnyOperand = Annotated[Operand, BeforeValidator(_as_quantity)]
