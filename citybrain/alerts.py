@@ -47,6 +47,13 @@ class Ending(StrEnum):
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 
+class Certainty(StrEnum):
+    """The `certainty` of CAP 1.2: what was measured is observed, what a trend leads to is likely."""
+
+    OBSERVED = "Observed"
+    LIKELY = "Likely"
+
+
 class SubjectKind(StrEnum):
     """What an alert can be about."""
 
@@ -101,11 +108,13 @@ class Evidence:
     words: Words
     value: float | None  # None: there is no value, which is the point of a `no_data` alert.
     unit: str
-    comparison: str  # at_least, above, at_most, below, inside, enter, exit, silent_for.
+    comparison: str  # at_least, above, at_most, below, reaches, inside, enter, exit, silent_for.
     limit: float | None
     window: Duration | None = None
     take: str | None = None  # sum, mean, p90, change, slope ... over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
+    trend: float | None = None  # Of a forecast: how fast the value rises, in its unit per hour.
+    expected_at: Instant | None = None  # Of a forecast: when the trend leads to the limit.
 
 
 EVIDENCE_READINGS_MAX = 12
@@ -151,6 +160,7 @@ class AlertEvent:
     description: Words
     instruction: Words
     tiers: tuple[Tier, ...]
+    certainty: Certainty = Certainty.OBSERVED
     ending: Ending | None = None  # Only in the event that clears.
 
     @property

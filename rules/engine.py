@@ -308,7 +308,7 @@ class Engine:
     def _derive(self, state: SiteState, intake: _Intake, when: When) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.derived.inputs for key in intake.touched):
+            if not any(key in derived.inputs for key in intake.touched):
                 continue
             instants = {when.instant}
             if not derived.derived.same_instant and derived.key in state.series:

@@ -16,12 +16,13 @@ from citybrain.alerts import (
     tiers_of,
 )
 from citybrain.i18n import LANGUAGES, Language, say
-from citybrain.instants import format_duration
+from citybrain.instants import format_clock_time, format_duration
 from citybrain.model import Level, Scenario, Status, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import format_number
 from rules.conditions import Comparison, compare
+from rules.forecast import REACHES
 from rules.lifecycle import Alert
 from rules.measures import Bound, Measured
 from rules.rule import Rule, level_of
@@ -96,6 +97,7 @@ def compose(
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
         tiers=tiers_of(level),
+        certainty=rule.certainty,
         ending=Ending.RECOVERED if is_cleared else None,
     )
 
@@ -148,6 +150,8 @@ def _evidence(language: Language, evidence: Evidence) -> str:
     words = evidence.words.in_language(language)
     if evidence.limit is None:
         return words
+    if evidence.expected_at is not None and evidence.trend is not None:
+        return _outlook(language, evidence)
     unit = f" {evidence.unit}" if evidence.unit not in ("state", "index") else ""
     value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
     window = ""
@@ -161,10 +165,30 @@ def _evidence(language: Language, evidence: Evidence) -> str:
     return f"{words}{window} {value} {say(language, f'comparison.{evidence.comparison}')} {limit}"
 
 
+def _outlook(language: Language, evidence: Evidence) -> str:
+    """Return what a forecast says: the value now, how fast it rises, and when it will be at the limit."""
+    assert evidence.value is not None, "a forecast has a value"
+    assert evidence.limit is not None, "a forecast has a limit"
+    assert evidence.trend is not None, "the caller has looked"
+    assert evidence.expected_at is not None, "the caller has looked"
+    return say(
+        language,
+        "alert.forecast",
+        words=evidence.words.in_language(language),
+        value=format_number(evidence.value),
+        unit=evidence.unit,
+        trend=f"{'+' if evidence.trend > 0 else ''}{format_number(evidence.trend)}",
+        limit=format_number(evidence.limit),
+        time=format_clock_time(evidence.expected_at),
+    )
+
+
 def _is_met(evidence: Evidence) -> bool:
     """Tell whether the value is on the bad side of the limit; on the way down it no longer is."""
     if evidence.value is None or evidence.limit is None:
         return False
+    if evidence.comparison == REACHES:
+        return False  # On the way down the limit is not expected any more.
     if evidence.comparison == "silent_for":
         return evidence.value >= evidence.limit
     found = Measured(evidence.value, Bound.EXACT, 0)

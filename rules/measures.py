@@ -17,6 +17,7 @@ from rules.cycles import Cycle
 from rules.series import Series
 
 _ZONE = 8 * HOUR  # The city's time, UTC+8.
+FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
@@ -42,6 +43,7 @@ class Step(StrEnum):
     WINDOW = "window"
     CHANGE = "change"
     SLOPE = "slope"
+    TREND = "trend"
 
 
 class Against(StrEnum):
@@ -106,7 +108,15 @@ class Measure:
     quantile: float = 0.0  # Which one is taken, 0 to 1; only where one is.
     coverage: float = COVERAGE_MIN  # The share of a window that must be known.
     own: Own | None = None  # Its own past, where it is set against that.
+    is_occupancy: bool = False  # In percent: a mean that rounds to 100 is 100.
+    horizon: int = 0  # Of a trend: how far ahead it looks, milliseconds.
+    confidence: float = 0.0  # Of a trend: the share of all slopes, 0 to 1, that must lead as far.
     cycle: Cycle | None = None  # A window that begins at a time of day, not a span ago.
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether its window is a span of samples, each of which counts as it came."""
+        return self.cycle is None and not self.speaks_on_change and not self.is_occupancy
 
     @property
     def has_operand(self) -> bool:
@@ -181,6 +191,8 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
             return _change(spec, series, place)
         case Step.SLOPE:
             return _slope(spec, series, newest_at)
+        case Step.TREND:
+            return _trend(spec, series, place)
 
 
 def window_start(spec: Measure, newest_at: int) -> int | None:
@@ -231,7 +243,12 @@ def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
         case Take.QUANTILE:
             bound = Bound.EXACT if is_covered else Bound.NOTHING
             return Measured(quantile(values, spec.quantile), bound, newest_at)
-    return Measured(mean(values), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+    return Measured(_whole(spec, mean(values)), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+
+
+def _whole(spec: Measure, value: float) -> float:
+    """Return a mean occupancy that rounds to 100 % as 100: a car park with one space left all hour long is full."""
+    return 100.0 if spec.is_occupancy and value >= FULL_FROM else value
 
 
 def mean(values: Sequence[float]) -> float:
@@ -265,7 +282,7 @@ def _held(spec: Measure, series: Series, instant: int) -> Measured:
             return Measured(values[-1], Bound.EXACT, instant)
         case Take.MEAN if sum(spans) > 0:
             weighted = math.fsum(value * span for value, span in zip(values, spans, strict=True)) / sum(spans)
-            return Measured(weighted, Bound.EXACT if is_covered else Bound.NOTHING, instant)
+            return Measured(_whole(spec, weighted), Bound.EXACT if is_covered else Bound.NOTHING, instant)
     if spec.step is Step.CHANGE:
         then = series.place_at(start)
         value = None if then is None else values[-1] - series.values[then]
@@ -282,15 +299,40 @@ def _change(spec: Measure, series: Series, place: int) -> Measured:
     return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
 
 
-def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
-    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+def slopes(spec: Measure, series: Series, newest_at: int) -> list[float] | None:
+    """Return the slopes between all pairs of samples in the span, per millisecond; None where these are too few.
 
-    It takes the span's first edge in: a slope over 60 min is drawn from a sample 60 min ago to the newest. One spike
-    among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    The span's first edge is in: a slope over 60 min is drawn from a sample 60 min ago to the newest.
     """
     first, end = series.window(newest_at, spec.span + 1)
     instants, values = series.instants[first:end], series.values[first:end]
     if len(values) < 3 or instants[-1] - instants[0] < COVERAGE_MIN * spec.span:
+        return None
+    return [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
+
+
+def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
+    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+
+    One spike among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    """
+    found = slopes(spec, series, newest_at)
+    if found is None:
         return Measured(None, Bound.NOTHING, newest_at)
-    slopes = [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
-    return Measured(median(slopes) * HOUR, Bound.EXACT, newest_at)
+    return Measured(median(found) * HOUR, Bound.EXACT, newest_at)
+
+
+def _trend(spec: Measure, series: Series, place: int) -> Measured:
+    """Return the value to which enough of the slopes lead from the newest one within the horizon.
+
+    A limit up to it is reached with that confidence. What is there already needs no trend.
+    """
+    newest_at = series.instants[place]
+    found = slopes(spec, series, newest_at)
+    if found is None:
+        return Measured(None, Bound.NOTHING, newest_at)
+    steepest_first = sorted(found, reverse=True)
+    # A share such as 0.55 of 20 comes out a hair above the whole number that it is.
+    enough = math.ceil(spec.confidence * len(found) - 1e-9)
+    slope = steepest_first[max(enough, 1) - 1]
+    return Measured(series.values[place] + max(slope, 0.0) * spec.horizon, Bound.EXACT, newest_at)

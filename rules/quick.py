@@ -44,7 +44,7 @@ def quick_value(spec: Measure, *, rises: bool) -> Quick:
             return series.values[-1] if instant - instants[-1] <= silent_for else None
 
         return newest
-    if spec.step is Step.WINDOW and spec.cycle is None and not spec.speaks_on_change and spec.take in _TAKEN:
+    if spec.step is Step.WINDOW and spec.is_plain and spec.take in _TAKEN:
         take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, spec.coverage * spec.span
         is_sum = spec.take is Take.SUM
         decides_in_part = (rises and (spec.take is Take.MAX or (is_sum and spec.grows))) or (

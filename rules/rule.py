@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from citybrain.alerts import Evidence
+from citybrain.alerts import Certainty, Evidence
 from citybrain.instants import Duration
 from citybrain.model import Level, Scenario, Words
 from rules.lifecycle import Timing, Verdict
@@ -25,6 +25,7 @@ class Rule:
     action: Words
     respond_within: Duration
     fingerprint: str
+    certainty: Certainty = Certainty.OBSERVED
     metric: str | None = None  # The one of several metrics that a judge of a `quality` rule looks at.
 
     @property

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+from citybrain.alerts import Certainty
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.geometry import AreaIndex
@@ -26,6 +27,7 @@ from rules.derived_series import DerivedSeries
 from rules.history import READY_SHARE
 from rules.rule import Judge, Rule
 from rules.shape.file import AnyRule, RuleFile
+from rules.shape.forecast import ForecastRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
@@ -151,7 +153,7 @@ class RuleSet:
         standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
         derived = self._derived(judges, reach)
         flagged: dict[str, tuple[str, ...]] = {}
-        for key in by_series:
+        for key in dict.fromkeys((*by_series, *(source for one in derived for source in one.inputs))):
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
@@ -180,15 +182,15 @@ class RuleSet:
     def _derived(self, judges: Iterable[Judge], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
         for judge in judges:
-            checked = self.rules[judge.rule.id].entry
-            if not isinstance(checked, ThresholdRule):
+            checked = _measuring(self.rules[judge.rule.id].entry)
+            if checked is None:
                 continue
             for entry in checked.all_measures().values():
                 if entry.derived is not None:
                     key = series_key(entry, checked.accept_flags)
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
-                    for metric in found[key].derived.inputs:
-                        reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
+                    for source in found[key].inputs:
+                        reach[source] = max(reach.get(source, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
     def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
@@ -278,7 +280,19 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         action=entry.action,
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
+        certainty=Certainty.LIKELY if isinstance(entry, ForecastRule) else Certainty.OBSERVED,
     )
+
+
+@overload
+def _measuring(entry: ThresholdRule | ForecastRule) -> ThresholdRule: ...
+@overload
+def _measuring(entry: AnyRule) -> ThresholdRule | None: ...
+def _measuring(entry: AnyRule) -> ThresholdRule | None:
+    """Return the rule as one that compares measures with limits; None where it does something else."""
+    if isinstance(entry, ForecastRule):
+        return entry.as_threshold()
+    return entry if isinstance(entry, ThresholdRule) else None
 
 
 def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Sequence[Judge]]:
@@ -287,8 +301,8 @@ def _binder(checked: CheckedRule, registry: Registry) -> Callable[[Site], Sequen
     bind: Callable[[Site], Judge | None]
     if isinstance(entry, ThresholdRule) and entry.is_of_any_metric:
         return QualityBinder(entry, rule, registry).bind
-    if isinstance(entry, ThresholdRule):
-        bind = ThresholdBinder(entry, rule, registry).bind
+    if isinstance(entry, ThresholdRule | ForecastRule):
+        bind = ThresholdBinder(_measuring(entry), rule, registry).bind
     elif isinstance(entry, NoDataRule):
         bind = partial(bind_silence, entry, rule, registry=registry)
     else:

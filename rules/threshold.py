@@ -8,6 +8,7 @@ from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.model import Words
 from rules.calendar import Calendar
 from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held, combine, compare, meets
+from rules.forecast import with_outlook
 from rules.history import History
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
@@ -178,7 +179,7 @@ class ThresholdJudge:
         met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, held, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
-        return Evidence(
+        evidence = Evidence(
             measure=spec.name,
             words=self.words[limit.measure],
             value=None if found.value is None else round(found.value, 6),
@@ -189,6 +190,10 @@ class ThresholdJudge:
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
         )
+        series = view.series.get(spec.series)
+        if spec.step is Step.TREND and series is not None:
+            return with_outlook(evidence, spec, series, found.newest_at)
+        return evidence
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
@@ -331,6 +336,8 @@ def _taken(spec: Measure) -> str | None:
     if spec.step is Step.WINDOW:
         assert spec.take is not None, "a window takes something"
         return f"p{spec.quantile * 100:.0f}" if spec.take is Take.QUANTILE else spec.take.value
+    if spec.step is Step.TREND:
+        return Step.SLOPE.value
     return None if spec.step is Step.NEWEST else spec.step.value
 
 

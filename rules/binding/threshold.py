@@ -12,7 +12,7 @@ from citybrain.model import Level
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
-from rules.binding.units import inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
+from rules.binding.units import OCCUPANCY, inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
 from rules.calendar import calendar_of
 from rules.conditions import Condition, Conditions
 from rules.cycles import Cycle
@@ -22,6 +22,7 @@ from rules.measures import COVERAGE_MIN, Against, Measure, Own, Step
 from rules.repeated import parse_repeated
 from rules.rule import Rule
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
+from rules.shape.forecast import TrendEntry
 from rules.shape.limits import LevelEntry, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
@@ -113,6 +114,9 @@ class ThresholdBinder:
             own=self._own(entry.operand, max(site.period, covers), site),
             quantile=quantile,
             coverage=COVERAGE_MIN if entry.coverage is None else parse_quantity(entry.coverage).number / 100,
+            is_occupancy=entry.derived == OCCUPANCY,
+            horizon=entry.within if isinstance(entry, TrendEntry) else 0,
+            confidence=entry.confidence if isinstance(entry, TrendEntry) else 0.0,
             cycle=entry.over if isinstance(entry.over, Cycle) else None,
         )
 
@@ -236,7 +240,7 @@ def _step(entry: MeasureEntry) -> tuple[Step, int]:
     if entry.change_over is not None:
         return Step.CHANGE, entry.change_over
     if entry.slope_over is not None:
-        return Step.SLOPE, entry.slope_over
+        return Step.TREND if isinstance(entry, TrendEntry) else Step.SLOPE, entry.slope_over
     return Step.NEWEST, 0
 
 

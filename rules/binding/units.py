@@ -8,18 +8,19 @@ from citybrain.registry import Registry
 from citybrain.units import Quantity
 from rules.derived import DERIVED
 from rules.measures import Take
+from rules.shape.forecast import TrendEntry
 from rules.shape.measures import MeasureEntry
 
 SIGMA = "sigma"  # The unit of a distance in standard deviations.
+OCCUPANCY = "occupancy"  # The derived value.
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 
 
 def series_key(entry: MeasureEntry, accepted: Sequence[str]) -> str:
     """Return the key of the series that a measure reads: by metric, and by flags where more than valid ones count."""
-    if entry.derived is not None:
-        return f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived
-    assert entry.metric is not None, "a measure has a metric or a derived value"
-    return entry.metric if tuple(accepted) == (VALID_FLAG,) else f"{entry.metric}|{''.join(accepted)}"
+    name = f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived or entry.metric
+    assert name is not None, "a measure has a metric or a derived value"
+    return name if tuple(accepted) == (VALID_FLAG,) else f"{name}|{''.join(accepted)}"
 
 
 def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
@@ -38,7 +39,7 @@ def unit_of(entry: MeasureEntry, registry: Registry) -> str:
 
 
 def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure before it is set against anything; a slope is per hour."""
+    """Return the unit of a measure before it is set against anything; a slope is per hour, what it leads to is not."""
     if entry.take == Take.COVERAGE:
         return "%"
     if entry.derived is not None:
@@ -46,7 +47,7 @@ def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
     else:
         assert entry.metric is not None, "a measure has a metric or a derived value"
         unit = registry.metrics[entry.metric].unit
-    return f"{unit}/h" if entry.slope_over is not None else unit
+    return f"{unit}/h" if entry.slope_over is not None and not isinstance(entry, TrendEntry) else unit
 
 
 def number_in(quantity: Quantity, unit: str) -> float:

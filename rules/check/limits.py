@@ -42,7 +42,7 @@ class LimitsCheck(Checker):
             if limit.measure not in names:
                 yield self._unknown((*loc, "measure"), "R207", limit.measure, names)
             elif limit.measure in known:
-                yield from self._limit(loc, limit, names, known)
+                yield from self._limit(loc, limit, names, known, word=limit.word)
         if rule.tighten is not None:
             yield from self._conditions((*self.loc, "tighten", "while"), rule.tighten.conditions, names, known)
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
@@ -108,9 +108,12 @@ class LimitsCheck(Checker):
             return self.document.problem(place, "R242", key=key, take=measure.take or "slope")
         return None
 
-    def _limit(self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str]) -> Iterator[Problem]:
-        unit, word = known[limit.measure], limit.word
-        ladder: Ladder | Bands = getattr(limit, word)
+    def _limit(
+        self, loc: Loc, limit: LimitEntry, names: Iterable[str], known: Mapping[str, str], *, word: str
+    ) -> Iterator[Problem]:
+        """Check a limit; `word` is the field under which its levels are written."""
+        unit = known[limit.measure]
+        ladder: Ladder | Bands = getattr(limit, limit.word)
         if not ladder:
             yield self.document.problem((*loc, word), "R212")
         for level in LEVELS:

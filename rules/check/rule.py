@@ -7,10 +7,11 @@ from citybrain.instants import MINUTE
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
-from rules.binding.units import metres_of, silence_of
+from rules.binding.units import metres_of, silence_of, unit_of
 from rules.check.base import Loc
 from rules.check.limits import LimitsCheck
 from rules.shape.file import AnyRule
+from rules.shape.forecast import ForecastRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.rule import RuleTest
@@ -29,6 +30,8 @@ class RuleCheck(LimitsCheck):
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
+            case ForecastRule():
+                yield from self._forecast(rule)
             case NoDataRule():
                 yield from self._no_data(rule)
             case GeofenceRule():
@@ -57,6 +60,16 @@ class RuleCheck(LimitsCheck):
                 yield self.document.problem((*loc, "scenario"), "R221", key=also.scenario.value)
             if also.where is not None:
                 yield from self._where(also.where, (*loc, "where"))
+
+    def _forecast(self, rule: ForecastRule) -> Iterator[Problem]:
+        threshold = rule.as_threshold()
+        (measure,), (limit,) = threshold.all_measures().values(), threshold.all_limits()
+        problem = self._measure((*self.loc, "measure"), measure, threshold)
+        if problem is not None:
+            yield problem
+            return
+        known = {limit.measure: unit_of(measure, self.registry)}
+        yield from self._limit(self.loc, limit, known, known, word="reaches")
 
     def _no_data(self, rule: NoDataRule) -> Iterator[Problem]:
         if rule.metric != ANY_METRIC and rule.metric not in self.registry.metrics:

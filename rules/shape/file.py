@@ -6,11 +6,12 @@ from pydantic import BaseModel, Discriminator, Field
 
 from citybrain.metrics import Entry
 from citybrain.model import Scenario
+from rules.shape.forecast import ForecastRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.threshold import ThresholdRule
 
-AnyRule = Annotated[ThresholdRule | NoDataRule | GeofenceRule, Discriminator("type")]
+AnyRule = Annotated[ThresholdRule | ForecastRule | NoDataRule | GeofenceRule, Discriminator("type")]
 
 
 class RuleFile(BaseModel):

@@ -12,7 +12,7 @@ from rules.shape.conditions import ConditionsEntry, TightenEntry
 from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.values import COMPARISONS, QuantityText, RepeatedText, ValueOrBand
+from rules.shape.values import COMPARISONS, Flags, QuantityText, RepeatedText, ValueOrBand
 from rules.silence import ANY_METRIC
 
 
@@ -39,7 +39,7 @@ class ThresholdRule(RuleEntry):
     only_while: ConditionsEntry = ()
     tighten: TightenEntry | None = None
     clear_when: ConditionsEntry = ()
-    accept_flags: tuple[Literal["N", "T"], ...] = ("N",)
+    accept_flags: Flags = ("N",)
 
     @model_validator(mode="after")
     def _has_one_form(self) -> "ThresholdRule":

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -65,6 +65,9 @@ ValueOrBand = Annotated[
     Annotated[AnyValue, Tag("value")] | Annotated[Band, Tag("band")],
     Discriminator(_is_pair),
 ]
+
+Flags = tuple[Literal["N", "T"], ...]
+"""Letters of HJ 212 of the values that count."""
 
 COMPARISONS: tuple[str, ...] = (*(comparison.value for comparison in Comparison), OUTSIDE)
 """The words of the comparisons, as authors write them."""
