@@ -1,24 +1,22 @@
 """Conditions that ask for time or for repetition of their own: `{measure: rain_1h, below: 5 mm, for: 2h}`.
 
-Each has a run (a streak or a tally) in the memory of its judge. Conditions that say the same share one.
+Each has a run (a streak or a tally) in the memory of its judge, in the order in which the conditions stand there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from rules.conditions import Condition, Conditions
+from rules.conditions import Condition, Conditions, Held
 from rules.holding import Holding, Streak
 from rules.measures import Measured
 from rules.repeated import Tally
 
 Run = Streak | Tally
-Runs = dict[Condition, Run]
 
 
 def timed_in(all_conditions: Iterable[Conditions | None]) -> tuple[Condition, ...]:
-    """Return the conditions that have a run, each once, in the order in which they stand."""
+    """Return the conditions that have a run, in the order in which they stand."""
     members = (member for conditions in all_conditions if conditions is not None for member in conditions.members)
-    return tuple(dict.fromkeys(member for member in members if member.holding is not None))
+    return tuple(member for member in members if member.holding is not None)
 
 
 def new_run(holding: Holding) -> Run:
@@ -43,32 +41,21 @@ def is_enough(run: Run, holding: Holding) -> bool:
     return run.is_enough(holding)
 
 
-def note_all(runs: Runs, measured: Sequence[Measured]) -> None:
+def note_all(timed: Sequence[Condition], runs: Sequence[Run], measured: Sequence[Measured]) -> None:
     """Bring the runs of all conditions up to date."""
-    for condition, run in runs.items():
+    for condition, run in zip(timed, runs, strict=True):
         assert condition.holding is not None, "only timed conditions have runs"
         note(run, condition.test_now(measured), measured[condition.measure].newest_at, condition.holding)
 
 
-def held_of(runs: Runs, measured: Sequence[Measured]) -> Mapping[Condition, bool | None]:
-    """Return of each condition whether it has been met for long enough.
+def held_of(timed: Sequence[Condition], runs: Sequence[Run], measured: Sequence[Measured]) -> Held:
+    """Return of each condition whether it has been met for long enough; those that say the same have equal runs.
 
     One with `for` is unknown while its measure is; one that counts nights stands as it was counted.
     """
     held: dict[Condition, bool | None] = {}
-    for condition, run in runs.items():
+    for condition, run in zip(timed, runs, strict=True):
         assert condition.holding is not None, "only timed conditions have runs"
         is_known = bool(run.units) if isinstance(run, Tally) else condition.test_now(measured) is not None
         held[condition] = is_enough(run, condition.holding) if is_known else None
     return held
-
-
-def dump_runs(runs: Runs) -> list[Any]:
-    """Return the runs as plain data, in the order of their conditions."""
-    return [run.dump() for run in runs.values()]
-
-
-def load_runs(runs: Runs, data: Sequence[Any]) -> None:
-    """Fill new runs with what `dump_runs` returned."""
-    for run, dumped in zip(runs.values(), data, strict=True):
-        run.load(dumped)

@@ -27,7 +27,7 @@ from rules.measures import (
 from rules.quick import Quick, quick_value
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
-from rules.runs import Run, Runs, dump_runs, held_of, is_enough, load_runs, new_run, note, note_all, timed_in
+from rules.runs import Run, held_of, is_enough, new_run, note, note_all, timed_in
 from rules.series import Series
 
 
@@ -67,7 +67,7 @@ class Memory:
     streaks: list[Run]
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
     histories: dict[int, History]  # By the place of the measure that is set against its own past.
-    runs: Runs  # Of the conditions that have a `for` or `repeated`.
+    runs: list[Run]  # Of the conditions that have a `for` or `repeated`, in the order of the judge's `timed`.
     has_streak: bool = False  # Whether any of them runs.
 
 
@@ -125,7 +125,7 @@ class ThresholdJudge:
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
         streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
-        runs = {one: new_run(one.holding) for one in self.timed if one.holding is not None}
+        runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
         histories = {place: History() for place, spec in enumerate(self.measures) if spec.own is not None}
         return Memory(streaks, [0] * len(self.measures), histories, runs)
 
@@ -155,8 +155,8 @@ class ThresholdJudge:
                 history.settle(spec, spec.own, view.series[spec.series])
         measured, held = self._measure(memory, view, instant), NONE_HELD
         if self.timed:
-            note_all(memory.runs, measured)
-            held = held_of(memory.runs, measured)
+            note_all(self.timed, memory.runs, measured)
+            held = held_of(self.timed, memory.runs, measured)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured, held) is False
         is_armed = self.active is None or self.active.is_active(instant)
@@ -173,7 +173,7 @@ class ThresholdJudge:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
         measured = self._measure(memory, view, instant)
-        held = held_of(memory.runs, measured)
+        held = held_of(self.timed, memory.runs, measured)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs if rung.rank == rank]
         scale = self._scale(measured, held)
         met = [(limit, rung) for limit, rung in rungs if _is_met(limit, rung, measured, held, scale)]
@@ -201,7 +201,7 @@ class ThresholdJudge:
         return [
             [streak.dump() for streak in streaks],
             memory.newest_at,
-            dump_runs(memory.runs),
+            [run.dump() for run in memory.runs],
             [history.dump() for history in histories],
         ]
 
@@ -211,7 +211,8 @@ class ThresholdJudge:
         for streak, dumped in zip(memory.streaks, data[0], strict=True):
             streak.load(dumped)
         memory.newest_at = list(data[1])
-        load_runs(memory.runs, data[2])
+        for run, dumped in zip(memory.runs, data[2], strict=True):
+            run.load(dumped)
         for history, dumped in zip(memory.histories.values(), data[3], strict=True):
             history.load(dumped)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
@@ -284,7 +285,7 @@ class ThresholdJudge:
         holdings += [condition.holding for condition in self.timed if condition.holding is not None]
         waits = [
             holding.hold - (instant - streak.since)
-            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs.values()), strict=True)
+            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs), strict=True)
             if streak.since is not None and not holding.has_gaps
         ]
         return min((wait for wait in waits if wait > 0), default=None)
