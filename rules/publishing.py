@@ -9,7 +9,7 @@ from citybrain.alerts import AlertEvent, Ending, Subject
 from citybrain.model import Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
-from rules.explain import compose, ended, identity
+from rules.explain import about_metric, compose, ended, identity
 from rules.lifecycle import Alert, advance, cut_off, reset
 from rules.rule import Judge, SiteView, Ties, level_of
 from rules.spans import Spans
@@ -179,7 +179,8 @@ class Publisher:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
-        subject, ties = holder.subject(zone, self._registry), holder.ties(rule.id)
+        subject = about_metric(holder.subject(zone, self._registry), rule.metric, self._registry)
+        ties = holder.ties(rule.id)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
         else:
@@ -195,7 +196,7 @@ class Publisher:
             affects=self._zones(ties.affects, None, when.at),
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
-            evidence=standing.judge.evidence(holder, when.instant, rank=after.rank, zone=zone),
+            evidence=standing.judge.evidence(standing.memory, holder, when.instant, rank=after.rank, zone=zone),
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from citybrain.alerts import Certainty
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.geometry import AreaIndex, size_of, widened
@@ -17,18 +18,20 @@ from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.areas import AreaSetBinder
 from rules.binding.ground import Ground
-from rules.binding.rule import binders
+from rules.binding.rule import binders, measuring
 from rules.binding.units import series_key
 from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
 from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.geofence import GeofenceJudge
+from rules.history import READY_SHARE
 from rules.inhibition import Inhibition
 from rules.publishing import THE_SITE
 from rules.rule import Judge, Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
+from rules.shape.forecast import ForecastRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where, ZoneNear
@@ -209,6 +212,16 @@ class RuleSet:
             if any(judge.rule.id == rule_id for judge in self.plan_for(site).judges)
         ]
 
+    def warm_ups(self) -> dict[str, int]:
+        """Return per rule that compares with history how much of it, in milliseconds, it waits for at a new site."""
+        found: dict[str, int] = {}
+        for rule_id, checked in self.rules.items():
+            entries = checked.entry.all_measures().values() if isinstance(checked.entry, LimitedRule) else ()
+            spans = [entry.operand.over for entry in entries if entry.operand is not None and entry.operand.over]
+            if spans:
+                found[rule_id] = round(READY_SHARE * max(spans))
+        return found
+
     def _make_plan(self, site: Site) -> SitePlan:
         zones = self.zones_at(site.position)
         senders = self.areas.senders_of(self._standing_ground(site, zones))
@@ -230,7 +243,9 @@ class RuleSet:
         standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
         derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
         flagged: dict[str, tuple[str, ...]] = {}
-        for key in {**by_series, **senders_by_series}:
+        for key in dict.fromkeys(
+            (*by_series, *senders_by_series, *(source for one in derived for source in one.inputs))
+        ):
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
@@ -263,13 +278,11 @@ class RuleSet:
                 continue
             ground = self._ground(checked.entry, site, zones)
             override = self._override_of(checked, site, zones)
-            judge = self._bind[checked.rule.id][-1 if override is None else override](ground)
-            if judge is None:
-                continue
-            by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
-            if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
-                spans[len(judges)] = arming
-            judges.append(self._shared.setdefault(judge, judge))
+            for judge in self._bind[checked.rule.id][-1 if override is None else override](ground):
+                by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
+                if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
+                    spans[len(judges)] = arming
+                judges.append(self._shared.setdefault(judge, judge))
         return tuple(judges), spans
 
     def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
@@ -301,14 +314,14 @@ class RuleSet:
     def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
         for rule_id in rule_ids:
-            checked = self.rules[rule_id].entry
-            if not isinstance(checked, LimitedRule):
+            checked = measuring(self.rules[rule_id].entry)
+            if checked is None:
                 continue
             for entry in checked.all_measures().values():
                 if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
                     found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
-                    for metric in found[key].derived.inputs:
-                        reach[metric] = max(reach.get(metric, 0), reach[key], found[key].derived.history)
+                    for source in found[key].inputs:
+                        reach[source] = max(reach.get(source, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
     def _is_concerned(self, where: Where, site: Site) -> bool:
@@ -322,7 +335,7 @@ class RuleSet:
     def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
         found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
         counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
-        active = entry.active if isinstance(entry, ThresholdRule) else None
+        active = entry.active if isinstance(entry, ThresholdRule | ForecastRule) else None
         since, until = (active.since, active.until) if active is not None else (None, None)
         spans = spans_of([self.registry.zones[zone] for zone in found], since, until)
         return Ground(site, tuple(self.registry.zones[zone] for zone in counting), spans)
@@ -453,6 +466,7 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         action=entry.action,
         respond_within=entry.respond_within,
         fingerprint=_digest(deciding)[:16],
+        certainty=Certainty.LIKELY if isinstance(entry, ForecastRule) else Certainty.OBSERVED,
         latched=entry.latched,
         is_trial=entry.status is RuleStatus.TRIAL,
     )

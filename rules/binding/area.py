@@ -57,6 +57,7 @@ class AreaBinder(LimitsBinder):
         self._names = list(self._entries)
         self._units = {name: unit_of(measure, registry) for name, measure in self._entries.items()}
         self._sites = tuple(sites)
+        self._sides = [side for limit in entry.all_limits() for side in limit.sides()]
         self.grouping = Grouping(entry.group_by, registry, self._sites)
         self._members = [self._members_of(measure) for measure in self._entries.values()]
         self.groups = tuple(
@@ -115,7 +116,8 @@ class AreaBinder(LimitsBinder):
         silences = tuple(place for place in sorted(heard) if self.places[place].silence)
         spans = {span for place in silences for span in _spans(self.places[place], site)}
         told = tuple(measures.get(place) for place in self.places)
-        return Sender(self._rule.id, told, silences, tuple(sorted(spans)), site.period)
+        fingerprint = self._rule.fingerprint
+        return Sender(self._rule.id, fingerprint, told, silences, tuple(sorted(spans)), site.period)
 
     def _add_wind(self) -> None:
         """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
@@ -166,7 +168,7 @@ class AreaBinder(LimitsBinder):
         measures = self._measures(group, here)
         specs, present = [one.spec for one in measures], _present(measures)
         found: list[Limit | None] = []
-        for entry in self._area.all_limits():
+        for entry in self._sides:
             place = self._names.index(entry.measure)
             is_judged = present[place] and self._is_large_enough(measures[place])
             limit = self._limit(entry, specs, here) if is_judged else None
@@ -175,10 +177,8 @@ class AreaBinder(LimitsBinder):
 
     def _judge(self, group: Group, here: GroupHere, found: Sequence[Limit | None]) -> AreaJudge:
         measures = self._measures(group, here)
-        present = _present(measures)
-        pairs = [
-            (entry, limit) for entry, limit in zip(self._area.all_limits(), found, strict=True) if limit is not None
-        ]
+        specs, present = [one.spec for one in measures], _present(measures)
+        pairs = [(entry, limit) for entry, limit in zip(self._sides, found, strict=True) if limit is not None]
         ranks = [rung.rank for _, limit in pairs for rung in limit.judged]
         lowest = min(ranks or [rung.rank for _, limit in pairs for rung in limit.rungs])
         return AreaJudge(
@@ -187,10 +187,10 @@ class AreaBinder(LimitsBinder):
             measures=measures,
             limits=tuple(limit for _, limit in pairs),
             quorums=tuple(self._quorums(entry, limit, len(measures[limit.measure].members)) for entry, limit in pairs),
-            only_while=_present_only(self._conditions(self._area.only_while, here), present),
-            clear_when=_present_only(self._conditions(self._area.clear_when, here), present),
+            only_while=_present_only(self._conditions(self._area.only_while, specs, here), present),
+            clear_when=_present_only(self._conditions(self._area.clear_when, specs, here), present),
             active=armed_as_group(self._area.active, self._registry.holidays, self.spans_of(group)),
-            tighten=self._area_tighten(present, here),
+            tighten=self._area_tighten(specs, present, here),
         )
 
     def _is_large_enough(self, one: AreaMeasure) -> bool:
@@ -200,8 +200,8 @@ class AreaBinder(LimitsBinder):
         rungs = tuple(replace(rung, conditions=_present_only(rung.conditions, present)) for rung in limit.rungs)
         return replace(limit, rungs=rungs)
 
-    def _area_tighten(self, present: list[bool], here: GroupHere) -> Tighten | None:
-        tighten = self._tighten(here)
+    def _area_tighten(self, specs: Sequence[Measure], present: list[bool], here: GroupHere) -> Tighten | None:
+        tighten = self._tighten(specs, here)
         if tighten is None:
             return None
         conditions = _present_only(tighten.conditions, present)
@@ -233,7 +233,7 @@ class AreaBinder(LimitsBinder):
         if entry.alerts or entry.silence:
             name = "alerts" if entry.alerts else "silence"
             step = Step.WINDOW if entry.over is not None else Step.NEWEST
-            return Measure(name, "", unit, step, entry.over or 0, None, 0, 0, None, speaks_on_change=True)
+            return Measure(name, "", unit, step, span_of(entry), None, 0, 0, None, speaks_on_change=True)
         if not sites:
             return Measure(entry.derived or entry.metric or "", "", unit, Step.NEWEST, 0, None, 0, 0, None)
         slowest = max(sites, key=lambda site: site.period)
@@ -291,16 +291,21 @@ def _quorum(entry: QuorumEntry | None, members: int) -> Quorum:
     return Quorum(entry.at_least, metres_of(parse_quantity(entry.within)) if entry.within is not None else None)
 
 
+def span_of(entry: AreaMeasureEntry) -> int:
+    """Return how far back a count of alerts looks, milliseconds; 0: only what is open now."""
+    return entry.over if isinstance(entry.over, int) else 0
+
+
 def _alert_count(entry: AreaMeasureEntry) -> AlertCount | None:
     if not entry.alerts:
         return None
     assert entry.across is not None, "the shape wants to know how alerts are counted"
     level = entry.level or Level.BLUE
-    return AlertCount(entry.across, level.rank, entry.over or 0, entry.distinct)
+    return AlertCount(entry.across, level.rank, span_of(entry), entry.distinct)
 
 
 def _without_operand(entry: AreaMeasureEntry) -> AreaMeasureEntry:
-    return entry.model_copy(update={"minus": None, "divided_by": None})
+    return entry.model_copy(update={"minus": None, "divided_by": None, "sigmas_from": None})
 
 
 def _without_zone(entry: AreaMeasureEntry) -> AreaMeasureEntry:

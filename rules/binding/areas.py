@@ -9,7 +9,7 @@ from citybrain.sites import Site
 from rules.areas.grouping import Group, Grouping
 from rules.areas.plan import OVER_ALERTS, OVER_HAZARDS, OVER_SITES, AreaPlan, BoundRule, Listening
 from rules.binding.alerts import CouplingBinder, SequenceBinder
-from rules.binding.area import AreaBinder
+from rules.binding.area import AreaBinder, span_of
 from rules.binding.ground import Ground
 from rules.rule import Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
@@ -87,7 +87,7 @@ class AreaSetBinder:
             },
             measures=len(binder.places),
             listening=listening,
-            keep=max((measure.over or 0 for measure in binder.places.values() if measure.alerts), default=0),
+            keep=max((span_of(measure) for measure in binder.places.values() if measure.alerts), default=0),
             ties=self._ties(entry),
             spans={
                 group_id: spans

@@ -7,11 +7,12 @@ from citybrain.instants import MINUTE
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
-from rules.binding.units import metres_of, silence_of
+from rules.binding.units import metres_of, silence_of, unit_of
 from rules.check.area import AreaCheck
 from rules.check.base import Loc
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
+from rules.shape.forecast import ForecastRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.overrides import OverrideEntry
@@ -36,7 +37,7 @@ class RuleCheck(AreaCheck):
             yield from self._zone(
                 (*self.loc, "affects"), ZoneWhere.model_construct(kind=(*rule.affects.kind, *nearest))
             )
-        found = list(self._meaning(rule))
+        found = list(self._deciding(rule))
         yield from found
         known = {(problem.code, str(problem.values)) for problem in found}
         for index, override in enumerate(rule.overrides):
@@ -45,12 +46,15 @@ class RuleCheck(AreaCheck):
         for index, test in enumerate(rule.tests):
             yield from self._test((*self.loc, "tests", index), test)
 
-    def _meaning(self, rule: AnyRule) -> Iterator[Problem]:
+    def _deciding(self, rule: AnyRule) -> Iterator[Problem]:
         """Check what the rule decides by."""
         match rule:
             case ThresholdRule():
                 yield from self._threshold(rule)
                 yield from self._no_quorums(rule)
+                yield from self._active(rule.active, rule.where.zone)
+            case ForecastRule():
+                yield from self._forecast(rule)
                 yield from self._active(rule.active, rule.where.zone)
             case AreaRule():
                 yield from self._area(rule)
@@ -80,7 +84,7 @@ class RuleCheck(AreaCheck):
             yield self.document.problem((*loc, word), "R251", key=word, expected=expected)
         if not strange:
             overridden = RuleCheck(self.document, self.registry, self.scenario, loc)
-            yield from overridden._meaning(rule.overridden(override))
+            yield from overridden._deciding(rule.overridden(override))
 
     def _comes_and_goes(self, where: ZoneWhere | None) -> bool:
         """Tell whether any zone that is meant is a temporary one."""
@@ -127,6 +131,16 @@ class RuleCheck(AreaCheck):
                 yield self.document.problem((*loc, "scenario"), "R221", key=also.scenario.value)
             if also.where is not None:
                 yield from self._where(also.where, (*loc, "where"))
+
+    def _forecast(self, rule: ForecastRule) -> Iterator[Problem]:
+        threshold = rule.as_threshold()
+        (measure,), (limit,) = threshold.all_measures().values(), threshold.all_limits()
+        problem = self._measure((*self.loc, "measure"), measure, threshold)
+        if problem is not None:
+            yield problem
+            return
+        known = {limit.measure: unit_of(measure, self.registry)}
+        yield from self._limit(self.loc, limit, known, known, word="reaches")
 
     def _no_data(self, rule: NoDataRule) -> Iterator[Problem]:
         if rule.metric != ANY_METRIC and rule.metric not in self.registry.metrics:

@@ -77,6 +77,46 @@ def rules(rules_of, rule):
             overrides=[{"where": {"site": ["hs-b"]}, "at_least": {"yellow": "6 m"}}],
         ),
         rule(id="dd-02", type="no_data", measure=None, where={}, metric="inflow", silent_for={"blue": "20min"}),
+        rule(
+            id="aa-14",
+            where={},
+            measure=None,
+            measures={
+                "jump": {"metric": "stage", "minus": {"own": "median", "over": "30min"}},
+                "odd": {"metric": "stage", "sigmas_from": {"own": "mean", "over": "1h"}},
+                "stage": {"metric": "stage"},
+            },
+            limits=[
+                {
+                    "measure": "jump",
+                    "outside": {"blue": ["-3 m", "3 m"]},
+                    "and": [{"measure": "odd", "above": "0 sigma"}],
+                },
+                {"measure": "stage", "at_least": {"yellow": "7 m"}},
+            ],
+            clear_when=[{"measure": "stage", "below": "4 m", "for": "4min"}],
+        ),
+        rule(
+            id="aa-05",
+            type="quality",
+            where={},
+            measure={"metric": "any", "over": "15min", "take": "range", "coverage": "20 %"},
+            at_most={"blue": 1},
+        ),
+        rule(
+            id="aa-06",
+            type="forecast",
+            where={},
+            measure={"metric": "stage", "slope_over": "20min"},
+            reaches={"blue": "7 m"},
+            within="30min",
+        ),
+        rule(
+            id="aa-07",
+            where={},
+            measure={"metric": "stage", "over": "hydro-day", "take": "p90", "coverage": "10 %"},
+            at_least={"blue": "6 m"},
+        ),
         rule(id="bb-01", where={}, measure={"derived": "occupancy"}, at_least={"blue": "50 %", "yellow": "90 %"}),
         rule(id="dd-01", type="no_data", measure=None, where={}, silent_for={"blue": "3.5 periods", "red": "25min"}),
         rule(

@@ -9,7 +9,7 @@ from rules.measures import UNKNOWN, Against, Measure, Step, Take, measure, set_a
 from rules.quick import quick_gate, quick_test
 from rules.series import Series
 
-SPANS = {Step.NEWEST: 0, Step.WINDOW: 60, Step.CHANGE: 20, Step.SLOPE: 30}
+SPANS = {Step.NEWEST: 0, Step.WINDOW: 60, Step.CHANGE: 20, Step.SLOPE: 30, Step.TREND: 30}
 # Instant and value; half of them come out of order, on an instant that is there, or too late.
 SAMPLES = st.lists(st.tuples(st.integers(0, 40).map(lambda number: number * 5), st.integers(0, 6)), max_size=40)
 LIMITS = st.integers(-1, 12) | st.sampled_from([0.1 + 0.2, 4.999999999999, 5.000000000001])

@@ -308,3 +308,39 @@ def test_an_event_names_the_zones_that_may_be_affected(rig, rules_of, shipped):
     driven.gas(1, 12)
     assert driven.seen == ["1 blue firing"]
     assert driven.events[0].affects == ("zn-town-liandu",)
+
+
+def test_a_condition_on_a_number_of_the_group_may_count_time(rig):
+    measures = {"gas": {"metric": "combustible_gas"}, "highest": {"metric": "combustible_gas", "across": "max"}}
+    driven = rig(
+        measure=None,
+        at_least=None,
+        measures=measures,
+        limits=[{"measure": "gas", "at_least": {"blue": "10 %LEL"}}],
+        clear_when=[{"measure": "highest", "below": "5 %LEL", "for": "1min"}],
+    )
+    driven.gas(0, 12, 1)
+    for half in range(1, 4):
+        driven.gas(half / 2, 4, 1)
+    assert driven.seen == ["0 blue firing", "1.5 blue cleared"]
+
+
+def test_a_number_of_each_site_may_lie_outside_a_band(rig):
+    driven = rig(at_least=None, outside={"blue": ["5 %LEL", "20 %LEL"]}, sites=2)
+    driven.gas(0, 4, 10)
+    assert driven.seen == []
+    driven.gas(0.5, 4, 3)
+    assert driven.seen == ["0.5 blue firing"]
+
+
+def test_a_site_may_be_set_against_its_own_past_before_the_group_sees_it(rig):
+    rise = {"metric": "combustible_gas", "minus": {"own": "median", "over": "10min"}}
+    driven = rig(measure=rise, at_least={"blue": "10 %LEL"}, sites=2)
+    for half in range(21):
+        driven.gas(half / 2, 3, 30, 3, 3)
+    driven.gas(10.5, 14, 30)
+    assert driven.seen == []
+    driven.restart()
+    driven.gas(11, 14, 41)
+    assert driven.seen == ["11 blue firing"]
+    assert driven.events[0].evidence.value == 11
