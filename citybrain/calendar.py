@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
 from citybrain.faults import Fault
+from citybrain.holidays import Holidays
 from citybrain.instants import LOCAL
 from citybrain.metrics import Entry
 
@@ -15,10 +17,11 @@ _DATES = re.compile(r"(?P<m1>\d\d)-(?P<d1>\d\d)\.\.(?P<m2>\d\d)-(?P<d2>\d\d)")
 _HOURS = re.compile(r"(?P<h1>\d\d):(?P<m1>\d\d)-(?P<h2>\d\d):(?P<m2>\d\d)")
 _LEAP_YEAR = 2024  # So that 29 February is a date.
 
+NO_HOLIDAYS = Holidays()
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def _dates(text: str) -> tuple[int, int]:
+def parse_dates(text: str) -> tuple[int, int]:
     """Return (first, last) of `02-20..04-10` as month * 100 + day. Raises ValueError for what is no date."""
     found = _DATES.fullmatch(text)
     if found is None:
@@ -45,7 +48,7 @@ def parse_hours(text: str) -> tuple[int, int]:
 
 
 def _checked_dates(text: str) -> str:
-    _dates(text)
+    parse_dates(text)
     return text
 
 
@@ -57,18 +60,51 @@ def _checked_hours(text: str) -> str:
 Weekday = Annotated[str, Field(pattern=f"^({'|'.join(WEEKDAYS)})$")]
 
 
-class CalendarEntry(Entry):
-    """A part of the year, the week or the day; every line that is written must hold. Times are Beijing time."""
+HoursText = Annotated[str, AfterValidator(_checked_hours), Field(examples=["22:00-06:00"])]
+
+
+class HolidayWord(StrEnum):
+    """How a calendar stands to public holidays."""
+
+    ONLY = "only"
+    NEVER = "never"
+
+
+class DaysEntry(Entry):
+    """Days of the year and the week; every line that is written must hold."""
 
     dates: Annotated[str, AfterValidator(_checked_dates)] | None = None
     months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
     weekdays: tuple[Weekday, ...] = ()
-    hours: Annotated[str, AfterValidator(_checked_hours)] | None = None
+
+    @property
+    def names_days(self) -> bool:
+        """Tell whether any line about days is written."""
+        return bool(self.dates or self.months or self.weekdays)
+
+    def calendar(
+        self, hours: tuple[tuple[int, int], ...], holidays: Holidays = NO_HOLIDAYS, word: HolidayWord | None = None
+    ) -> "Calendar":
+        """Return the calendar of these days with hours, as (start, end) in minutes, and with holidays."""
+        return Calendar(
+            parse_dates(self.dates) if self.dates is not None else None,
+            frozenset(self.months),
+            frozenset(WEEKDAYS.index(day) for day in self.weekdays),
+            hours,
+            holidays,
+            word,
+        )
+
+
+class CalendarEntry(DaysEntry):
+    """A part of the year, the week or the day; every line that is written must hold. Times are Beijing time."""
+
+    hours: HoursText | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "CalendarEntry":
-        if not (self.dates or self.months or self.weekdays or self.hours):
-            raise Fault("active")
+        if not (self.names_days or self.hours):
+            raise Fault("calendar")
         return self
 
 
@@ -79,7 +115,9 @@ class Calendar:
     dates: tuple[int, int] | None
     months: frozenset[int]
     weekdays: frozenset[int]  # 0 is Monday.
-    hours: tuple[int, int] | None
+    hours: tuple[tuple[int, int], ...]  # Any of them; none means the whole day.
+    holidays: Holidays = NO_HOLIDAYS
+    holiday_word: HolidayWord | None = None
 
     def holds(self, instant: int) -> bool:
         """Tell whether the instant lies in it. Starts count, ends do not; the last date counts whole.
@@ -89,25 +127,33 @@ class Calendar:
         local = datetime.fromtimestamp(instant // 1000, LOCAL)
         if self.months and local.month not in self.months:
             return False
-        if self.weekdays and local.weekday() not in self.weekdays:
+        if self.holiday_word is not None and not self._is_right_day(local.date()):
+            return False
+        if self.weekdays and not self._is_weekday(local.date()):
             return False
         if self.dates is not None:
             first, last = self.dates
-            date = local.month * 100 + local.day
-            if not (first <= date <= last if first <= last else date >= first or date <= last):
+            date_number = local.month * 100 + local.day
+            is_between = first <= date_number <= last
+            if not (is_between if first <= last else date_number >= first or date_number <= last):
                 return False
-        if self.hours is None:
-            return True
-        start, end = self.hours
         minute = local.hour * 60 + local.minute
-        return start <= minute < end if start < end else minute >= start or minute < end
+        return not self.hours or any(
+            start <= minute < end if start < end else minute >= start or minute < end for start, end in self.hours
+        )
+
+    def _is_right_day(self, day: date) -> bool:
+        """Tell whether the line about holidays holds. In a year that nobody has announced yet it counts as met."""
+        is_holiday = self.holidays.is_holiday(day)
+        return is_holiday is None or is_holiday is (self.holiday_word is HolidayWord.ONLY)
+
+    def _is_weekday(self, day: date) -> bool:
+        """Tell whether a weekday is one of them; with a line about holidays, a day worked in exchange is mon to fri."""
+        if self.holiday_word is not None and day in self.holidays.workdays:
+            return not self.weekdays.isdisjoint(range(5))
+        return day.weekday() in self.weekdays
 
 
 def calendar_of(entry: CalendarEntry) -> Calendar:
     """Return the calendar that an author wrote."""
-    return Calendar(
-        _dates(entry.dates) if entry.dates is not None else None,
-        frozenset(entry.months),
-        frozenset(WEEKDAYS.index(day) for day in entry.weekdays),
-        parse_hours(entry.hours) if entry.hours is not None else None,
-    )
+    return entry.calendar((parse_hours(entry.hours),) if entry.hours is not None else ())

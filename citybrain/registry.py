@@ -12,6 +12,7 @@ from citybrain.coordinates import Crs, to_wgs84
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.faults import said_by
+from citybrain.holidays import HolidayFile, Holidays, holidays_of
 from citybrain.metrics import FeedFile, Kind, Metric, Shape
 from citybrain.model import Feed, Words
 from citybrain.problems import Problem, sorted_problems
@@ -26,7 +27,8 @@ CITY = "331100"  # Lishui's own adcode of GB/T 2260.
 CITY_WORDS = Words("丽水市", "Lishui")
 ZONE_KINDS = "zone-kinds.yaml"
 RIVERS = "rivers.yaml"
-_NOT_NEEDED = {"*.geojson", RIVERS}  # Files that a catalog may lack.
+HOLIDAYS = "holidays.yaml"
+_NOT_NEEDED = {"*.geojson", RIVERS, HOLIDAYS}  # Files that a catalog may lack.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Registry:
     zones: Mapping[str, Zone]
     zone_kinds: Mapping[str, ZoneKind]
     reaches: Mapping[str, Reach]  # Of the river graph; empty where no file declares one.
+    holidays: Holidays  # Of the years that a file declares.
     content_hash: str
 
     def county_name(self, adcode: str) -> Words:
@@ -58,6 +61,11 @@ class Registry:
             return CITY_WORDS
         zone = self.zones.get(adcode)
         return zone.words if zone is not None else Words(adcode, adcode)
+
+    def is_temporary(self, zone_kind: str) -> bool:
+        """Tell whether zones of a kind come and go."""
+        declared = self.zone_kinds.get(zone_kind)
+        return declared is not None and declared.temporary
 
     def covers(self, metric: str) -> int | None:
         """Return the span that one value of the metric stands for, or None for a metric of the moment."""
@@ -104,6 +112,7 @@ class _Reader:
         self._kind_places: dict[str, Document] = {}
         self.zone_kinds: dict[str, ZoneKind] = {}
         self.reaches: dict[str, Reach] = {}
+        self.holidays = Holidays()
         self.zones: dict[str, Zone] = {}
         self.sites: dict[str, Site] = {}
 
@@ -111,6 +120,10 @@ class _Reader:
         for document in self._documents("feeds", "*.yaml"):
             self._read_feed(document)
         self._check_kinds()
+        for document in self._documents(".", HOLIDAYS):
+            holidays, problems = validated(document, HolidayFile)
+            self.problems += problems
+            self.holidays = holidays_of(holidays) if holidays is not None else self.holidays
         for document in self._documents(".", RIVERS):
             self._read_rivers(document)
         for document in self._documents(".", ZONE_KINDS):
@@ -130,6 +143,7 @@ class _Reader:
             self.zones,
             self.zone_kinds,
             self.reaches,
+            self.holidays,
             self._digest.hexdigest(),
         )
 

@@ -204,9 +204,8 @@ class Engine:
         state.inside = self._rules.zones_at(state.position) if state.position is not None else frozenset()
         for key in state.heard:
             self._schedule(state, key)
-        for place, standing in enumerate(state.standings):
-            if standing.wake_at is not None:
-                self._clock.schedule_wake(site.id, place, standing.wake_at)
+        for standing in state.standings:
+            self._publisher.resume(state, standing, self._clock.at or 0)
         for reading in state.hold.readings if state.hold is not None else ():
             due = reading.observed_at + state.plan.reorder_for
             self._clock.schedule_wake(site.id, HELD, max(due, self._clock.at or due))
@@ -257,7 +256,7 @@ class Engine:
             elif due.place == HELD:
                 self._release(state, due.at, events)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
-                self._publisher.judge(state, state.standings[due.place], When(due.at, due.at), events)
+                self._publisher.wake(state, state.standings[due.place], When(due.at, due.at), events)
         if is_first:
             self._wait_for_expected()
         return events
@@ -320,7 +319,7 @@ class Engine:
         for place in state.plan.senders_of(tuple(touched)):
             sender = state.plan.senders[place]
             instant = newest_of(state, sender.series_keys)
-            self._signals.append(sender.tell(state, instant, site=site, at=at))
+            self._signals.append(sender.tell(state.pasts[place], state, instant, site=site, at=at))
         if ANY_METRIC in touched and state.told_silent is not False:
             self._tell_silence(state, at, is_silent=False)
 
@@ -409,7 +408,7 @@ class Engine:
     def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.derived.inputs for key in touched):
+            if not any(key in derived.inputs for key in touched):
                 continue
             instants = {instant}
             if not derived.derived.same_instant and derived.key in state.series:

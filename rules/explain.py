@@ -16,12 +16,13 @@ from citybrain.alerts import (
     tiers_of,
 )
 from citybrain.i18n import LANGUAGES, Language, say
-from citybrain.instants import format_duration
+from citybrain.instants import format_clock_time, format_duration
 from citybrain.model import Level, Scenario, Status, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import format_number
 from rules.conditions import Comparison, compare
+from rules.forecast import REACHES
 from rules.lifecycle import Alert
 from rules.measures import Bound, Measured
 from rules.rule import Rule, level_of
@@ -34,6 +35,15 @@ def subject_of(site: Site, position: tuple[float, float], zone: str | None, regi
     there = registry.zones[zone].words
     words = Words(f"{site.words.zh}（{there.zh}）", f"{site.words.en} ({there.en})")
     return Subject(SubjectKind.ASSET_IN_ZONE, site.id, zone, words, position)
+
+
+def about_metric(subject: Subject, metric: str | None, registry: Registry) -> Subject:
+    """Return the subject of an alert about one metric of many; the subject itself where a rule is about one alone."""
+    if metric is None:
+        return subject
+    what = registry.metrics[metric].words
+    words = Words(f"{subject.words.zh} {what.zh}", f"{subject.words.en}, {what.en}")
+    return replace(subject, words=words, metric=metric)
 
 
 def identity(alert: Alert, status: Status, drill: str | None, rule: Rule, subject: Subject) -> Alert:
@@ -51,6 +61,7 @@ def compose(
     subject: Subject,
     zones: tuple[str, ...],
     also_in: tuple[Scenario, ...],
+    affects: tuple[str, ...],
     alert: Alert,
     previous: Level | None,
     evidence: Evidence,
@@ -72,6 +83,7 @@ def compose(
         references=(f"{alert.identifier}/{alert.sequence - 1}",) if alert.sequence > 1 else (),
         scenario=rule.scenario,
         also_in=also_in,
+        affects=affects,
         rule=RuleReference(rule.id, catalog),
         subject=subject,
         county=county,
@@ -89,6 +101,7 @@ def compose(
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
         tiers=() if rule.is_trial else tiers_of(level),
+        certainty=rule.certainty,
         ending=ending if is_cleared else None,
         flapping=alert.flapping.is_on,
         latched=rule.latched,
@@ -96,8 +109,8 @@ def compose(
     )
 
 
-def ended(event: AlertEvent, *, catalog: str, at: int) -> AlertEvent:
-    """Return the event that clears an alert because its rule is no longer there."""
+def ended(event: AlertEvent, *, catalog: str, at: int, ending: Ending = Ending.RULE_ENDED) -> AlertEvent:
+    """Return the event that clears an alert because its rule, or the zone that armed it, is no longer there."""
     return replace(
         event,
         sequence=event.sequence + 1,
@@ -108,8 +121,10 @@ def ended(event: AlertEvent, *, catalog: str, at: int) -> AlertEvent:
         state=State.CLEARED,
         observed_at=at,
         sent=at,
-        headline=_both(lambda language: say(language, "alert.ended", headline=event.headline.in_language(language))),
-        ending=Ending.RULE_ENDED,
+        headline=_both(
+            lambda language: say(language, f"alert.{ending.value}", headline=event.headline.in_language(language))
+        ),
+        ending=ending,
     )
 
 
@@ -159,21 +174,45 @@ def _evidence(language: Language, evidence: Evidence) -> str:
     words = evidence.words.in_language(language)
     if evidence.limit is None:
         return words
+    if evidence.expected_at is not None and evidence.trend is not None:
+        return _outlook(language, evidence)
     unit = f" {evidence.unit}" if evidence.unit not in ("state", "index") else ""
     value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
     window = ""
     if evidence.window and evidence.take:
-        window = say(language, f"take.{evidence.take}", window=format_duration(evidence.window))
+        is_quantile = evidence.take.startswith("p")
+        take, percent = ("quantile", evidence.take[1:]) if is_quantile else (evidence.take, "")
+        window = say(language, f"take.{take}", window=format_duration(evidence.window), percent=percent)
     limit = f"{format_number(evidence.limit)}{unit}"
     if not _is_met(evidence):
         return f"{words}{window} {value}{say(language, 'alert.limit', limit=limit)}"
     return f"{words}{window} {value} {say(language, f'comparison.{evidence.comparison}')} {limit}"
 
 
+def _outlook(language: Language, evidence: Evidence) -> str:
+    """Return what a forecast says: the value now, how fast it rises, and when it will be at the limit."""
+    assert evidence.value is not None, "a forecast has a value"
+    assert evidence.limit is not None, "a forecast has a limit"
+    assert evidence.trend is not None, "the caller has looked"
+    assert evidence.expected_at is not None, "the caller has looked"
+    return say(
+        language,
+        "alert.forecast",
+        words=evidence.words.in_language(language),
+        value=format_number(evidence.value),
+        unit=evidence.unit,
+        trend=f"{'+' if evidence.trend > 0 else ''}{format_number(evidence.trend)}",
+        limit=format_number(evidence.limit),
+        time=format_clock_time(evidence.expected_at),
+    )
+
+
 def _is_met(evidence: Evidence) -> bool:
     """Tell whether the value is on the bad side of the limit; on the way down it no longer is."""
     if evidence.value is None or evidence.limit is None:
         return False
+    if evidence.comparison == REACHES:
+        return False  # On the way down the limit is not expected any more.
     if evidence.comparison == "silent_for":
         return evidence.value >= evidence.limit
     found = Measured(evidence.value, Bound.EXACT, 0)

@@ -1,6 +1,6 @@
 """The judge of `geofence` rules: a site that moves is inside a zone, enters one, or leaves one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ from citybrain.model import Words
 from rules.holding import Holding, Streak
 from rules.lifecycle import Timing, Verdict
 from rules.rule import Finding, Rule, SiteView, is_any_silent
+from rules.spans import Spans
 
 ALL_ZONES = ""
 POSITION = "position"  # The series key under which a new position is announced.
@@ -60,6 +61,8 @@ class GeofenceJudge:
     rungs: tuple[tuple[int, Holding], ...]  # (rank, how long and how often), lowest first.
     silent_for: int  # A position older than this is unknown, milliseconds.
     around: Callable[[tuple[float, float]], frozenset[str]] | None = None  # With a buffer: the widened zones.
+    # When temporary zones count; `ALL_ZONES` for `outside`.
+    spans: Mapping[str, Spans] = field(default_factory=dict, compare=False)
     is_about_silence: ClassVar[bool] = False
     has_wakes: ClassVar[bool] = False
 
@@ -94,17 +97,18 @@ class GeofenceJudge:
         if self.event is Event.OUTSIDE:
             # One track for all the zones together, under a name that no zone has.
             track = memory.by_zone.setdefault(ALL_ZONES, Track(self._streaks()))
-            return (Finding(None, self._verdict(track, bool(inside), instant)),)
+            here = bool([zone for zone in inside if self._counts(zone, instant)])
+            return (Finding(None, self._verdict(track, here, instant, is_armed=self._counts(ALL_ZONES, instant))),)
         for zone in inside - memory.by_zone.keys():
             # A zone without a track was not around the position before: seen outside, if seen at all.
             memory.by_zone[zone] = Track(self._streaks(), was_outside=memory.has_position)
         memory.has_position = True
         return [
-            Finding(zone, self._verdict(track, zone in inside, instant))
+            Finding(zone, self._verdict(track, zone in inside, instant, is_armed=self._counts(zone, instant)))
             for zone, track in sorted(memory.by_zone.items())
         ]
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Tracks, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what was watched for; value 1 says that the position is inside, 0 that it is not."""
         inside = self._inside(view)
         is_inside = zone in inside if zone is not None else bool(inside)
@@ -144,10 +148,15 @@ class GeofenceJudge:
             return self.around(view.position)
         return view.inside & self.zones
 
+    def _counts(self, zone: str, instant: int) -> bool:
+        """Tell whether a zone counts at the instant: a temporary one over its span, any other always."""
+        spans = self.spans.get(zone)
+        return spans is None or spans.holds(instant)
+
     def _streaks(self) -> list[Streak]:
         return [Streak() for _ in self.rungs]
 
-    def _verdict(self, track: Track, is_inside: bool, instant: int) -> Verdict:
+    def _verdict(self, track: Track, is_inside: bool, instant: int, *, is_armed: bool) -> Verdict:
         match self.event:
             case Event.INSIDE:
                 holds = is_inside
@@ -157,6 +166,7 @@ class GeofenceJudge:
                 holds = not is_inside and track.was_inside
             case Event.OUTSIDE:
                 holds = not is_inside
+        holds &= is_armed
         track.was_inside |= is_inside
         track.was_outside |= not is_inside
         rank = 0

@@ -103,6 +103,11 @@ def _advance(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert, Ste
     return _while_firing(alert, verdict, timing)
 
 
+def cut_off(alert: Alert) -> Alert:
+    """Return where an alert stands whose ground is gone, such as a temporary zone that is over."""
+    return Alert(State.CLEARED, alert.rank, alert.identifier, onset=alert.onset, flapping=alert.flapping)
+
+
 def reset(alert: Alert, timing: Timing) -> Alert | None:
     """Return where a latched alert stands after its reset; None where the reset is without effect."""
     if not timing.latched or alert.state is not State.RECOVERING:

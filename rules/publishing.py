@@ -1,18 +1,21 @@
 """From a judge's findings to published events: the life of each alert, its identity, and when to ask again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from citybrain.alerts import AlertEvent, Ending, Subject
-from citybrain.model import Scenario, Status
+from citybrain.model import Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
-from rules.explain import compose, identity
-from rules.lifecycle import Alert, advance, reset
-from rules.rule import Judge, SiteView, level_of
+from rules.explain import about_metric, compose, ended, identity
+from rules.lifecycle import Alert, advance, cut_off, reset
+from rules.rule import Judge, SiteView, Ties, level_of
+from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
+NO_SPANS: Mapping[str, Spans] = MappingProxyType({})  # One for all: there are as many standings as sites and rules.
 
 
 @dataclass(slots=True)
@@ -25,6 +28,17 @@ class Standing:
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
     wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
+    # When temporary zones arm it, by zone or `THE_SITE`.
+    spans: Mapping[str, Spans] = field(default_factory=lambda: NO_SPANS)
+
+    def is_over(self, key: str, at: int) -> bool:
+        """Tell whether a zone that should arm it does not at a time of the log."""
+        spans = self.spans.get(key)
+        return spans is not None and not spans.holds(at)
+
+    def ends_at(self, at: int) -> list[int]:
+        """Return when the zones will be over that open alerts hang on."""
+        return [self.spans[key].end_after(at) for key in self.events if key in self.spans]
 
 
 @dataclass(slots=True)
@@ -56,8 +70,8 @@ class Holder(SiteView, Protocol):
         """Return the zones that an alert names."""
         ...
 
-    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
-        """Return the further scenarios that the events of a rule belong to here."""
+    def ties(self, rule_id: str) -> Ties:
+        """Return what the events of a rule are tied to here."""
         ...
 
 
@@ -77,6 +91,8 @@ class Publisher:
         findings = judge.judge(standing.memory, holder, when.instant, is_open=bool(standing.events))
         for finding in findings:
             key = finding.zone or THE_SITE
+            if standing.spans and standing.is_over(key, when.at):
+                continue  # A late reading of a zone that is over raises nothing.
             before = standing.alerts.get(key)
             if before is None and finding.verdict.since is None:
                 continue
@@ -88,7 +104,7 @@ class Publisher:
                 events.append(self._publish(holder, standing, when, key, after))
             else:
                 standing.alerts[key] = after
-        if judge.has_wakes:
+        if judge.has_wakes or standing.spans:
             self._wake_later(holder, standing, when, [finding.verdict.wake_in for finding in findings])
 
     def reset(self, holder: Holder, standing: Standing, when: When, key: str, events: list[AlertEvent]) -> None:
@@ -98,6 +114,26 @@ class Publisher:
         if after is not None:
             events.append(self._publish(holder, standing, when, key, after, ending=Ending.RESET))
 
+    def wake(self, holder: Holder, standing: Standing, when: When, events: list[AlertEvent]) -> None:
+        """End the alerts whose zone is over, and judge again what may change although nothing comes."""
+        for key, last in sorted(standing.events.items()):
+            if standing.is_over(key, when.at):
+                event = ended(last, catalog=self._catalog, at=when.at, ending=Ending.ZONE_ENDED)
+                standing.alerts[key] = replace(cut_off(standing.alerts[key]), sequence=event.sequence)
+                del standing.events[key]
+                events.append(event)
+        if standing.judge.has_wakes:
+            self.judge(holder, standing, when, events)
+        else:
+            self._wake_later(holder, standing, when, ())
+
+    def resume(self, holder: Holder, standing: Standing, at: int) -> None:
+        """Schedule after a restart what a standing waits for; a zone may have been moved since."""
+        times = [standing.wake_at] if standing.wake_at is not None else []
+        standing.wake_at = min([*times, *standing.ends_at(at)], default=None)
+        if standing.wake_at is not None:
+            self._clock.schedule_wake(holder.id, standing.place, standing.wake_at)
+
     def mark_silent(self, holder: Holder, standing: Standing, when: When, events: list[AlertEvent]) -> None:
         """Mark the open alerts of a judge whose data have stopped. Silence clears nothing."""
         for key, alert in list(standing.alerts.items()):
@@ -106,6 +142,19 @@ class Publisher:
 
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""
+        before = standing.wake_at
+        due = [wait for wait in (*waits, *self._timers(standing, when)) if wait is not None and wait > 0]
+        times = standing.ends_at(when.at)
+        if standing.judge.has_wakes:
+            times += [when.at + wait for wait in due]
+            # What speaks only on change may say nothing when the zone begins, and be over its limit all the same.
+            times += [begin for spans in standing.spans.values() for begin in spans.begins_after(when.at)]
+        standing.wake_at = min(times, default=None)
+        if standing.wake_at is not None and standing.wake_at != before:  # Else it is scheduled already.
+            self._clock.schedule_wake(holder.id, standing.place, standing.wake_at)
+
+    def _timers(self, standing: Standing, when: When) -> list[int]:
+        """Return in how many milliseconds the timers of open alerts will have run."""
         alerts = [alert for alert in standing.alerts.values() if alert.is_open]
         timers = [
             since + standing.judge.timing.keep - when.instant
@@ -115,10 +164,7 @@ class Publisher:
         ]
         min_life = standing.judge.timing.min_life
         lives = [(alert.fired_at or 0) + min_life - when.instant for alert in alerts if alert.clearing is not None]
-        due = [wait for wait in (*waits, *timers, *lives) if wait is not None and wait > 0]
-        standing.wake_at = when.at + min(due) if due else None
-        if standing.wake_at is not None:
-            self._clock.schedule_wake(holder.id, standing.place, standing.wake_at)
+        return [*timers, *lives]
 
     def _publish(
         self,
@@ -133,7 +179,8 @@ class Publisher:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
-        subject = holder.subject(zone, self._registry)
+        subject = about_metric(holder.subject(zone, self._registry), rule.metric, self._registry)
+        ties = holder.ties(rule.id)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
         else:
@@ -144,11 +191,12 @@ class Publisher:
             status=self._status,
             county=holder.county,
             subject=subject,
-            also_in=holder.also_in(rule.id),
-            zones=holder.zones_of(zone),
+            also_in=ties.also_in,
+            zones=self._zones(holder.zones_of(zone), standing.spans.get(key), when.at),
+            affects=self._zones(ties.affects, None, when.at),
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
-            evidence=standing.judge.evidence(holder, when.instant, rank=after.rank, zone=zone),
+            evidence=standing.judge.evidence(standing.memory, holder, when.instant, rank=after.rank, zone=zone),
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,
@@ -160,3 +208,10 @@ class Publisher:
         else:
             standing.events.pop(key, None)
         return event
+
+    def _zones(self, zones: Sequence[str], spans: Spans | None, at: int) -> tuple[str, ...]:
+        """Return the zones that an event names: those of the holder that are in force, and those that arm the rule."""
+        armed = spans.armed_at(at) if spans is not None else ()
+        known = self._registry.zones
+        here = [zone for zone in zones if zone not in known or known[zone].is_in_force(at)]
+        return tuple(dict.fromkeys((*here, *armed)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ from citybrain.i18n import messages
 from citybrain.registry import SHIPPED, load_registry
 from citybrain.settings import Settings
 from rules.ruleset import read_rules
-from rules.shape.file import AnyRule
+from rules.shape.file import AnyRule, RuleFile
 from rules.trial import run_trials
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,6 +98,30 @@ def rule_types() -> list[str]:
     return [get_args(rule.model_fields["type"].annotation)[0] for rule in get_args(rules)]
 
 
+def models_of(annotation: object) -> Iterator[type[BaseModel]]:
+    """Yield the models that an annotation names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_of(part)
+
+
+def rule_fields() -> list[str]:
+    """Return every field that an author may write in a rule file, by its written name."""
+    found: dict[type[BaseModel], None] = {}
+    waiting: list[type[BaseModel]] = [RuleFile]
+    while waiting:
+        model = waiting.pop()
+        if model not in found:
+            found[model] = None
+            waiting += [one for field in model.model_fields.values() for one in models_of(field.annotation)]
+    names = {field.alias or name for model in found for name, field in model.model_fields.items()}
+    return sorted(names - NEVER_WRITTEN)
+
+
+# Fields that stand for a short form without a key: `4 m`, `county`.
+NEVER_WRITTEN = {"quantity", "share", "text", "whole"}
+
 # What there is -> how it has to be written in the manual.
 CATALOGUE = {
     "command": (commands, r"\b{}\b"),
@@ -105,6 +130,7 @@ CATALOGUE = {
     "worker metric": (worker_metrics, r"\b{}\b"),
     "problem code": (problem_codes, r"\b{}\b"),
     "rule type": (rule_types, "`{}`"),
+    "rule field": (rule_fields, r"`{0}`|\b{0}:"),
 }
 
 

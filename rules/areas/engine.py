@@ -47,7 +47,8 @@ class AreaEngine:
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif state.standing.wake_at == due.at:
-                self._judge(state, When(max(state.newest_at, due.at), due.at), events)
+                state.newest_at = max(state.newest_at, due.at)
+                self._publisher.wake(state, state.standing, When(state.newest_at, due.at), events)
         return events
 
     def judge(self, inputs: Iterable[Input], *, instant: int, at: int) -> list[AlertEvent]:
@@ -126,8 +127,7 @@ class AreaEngine:
             state.load(dumped)
         for key in state.heard:
             self._schedule(state, key)
-        if state.standing.wake_at is not None:
-            self._clock.schedule_wake(state.id, 0, state.standing.wake_at)
+        self._publisher.resume(state, state.standing, self._clock.at or 0)
         return orphans
 
     def _state(self, key: str) -> GroupState:

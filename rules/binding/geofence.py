@@ -1,17 +1,21 @@
 """Binding of `geofence` rules."""
 
+from collections.abc import Sequence
+
 from citybrain.geometry import AreaIndex, widened
 from citybrain.model import Level
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import parse_quantity
+from citybrain.zones import Zone
 from rules.binding.threshold import CONFIRMING_SAMPLES
 from rules.binding.units import metres_of
-from rules.geofence import Event, GeofenceJudge
+from rules.geofence import ALL_ZONES, Event, GeofenceJudge
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.rule import Rule
 from rules.shape.geofence import GeofenceRule
+from rules.spans import Spans, spans_of
 
 
 class GeofenceBinder:
@@ -23,6 +27,7 @@ class GeofenceBinder:
         _, where = entry.event
         zones = [zone for zone in registry.zones.values() if where.names(zone)]
         self._zones = frozenset(zone.id for zone in zones)
+        self._spans = _spans(entry, zones)
         self._around: AreaIndex | None = None
         if entry.buffer is not None:
             by_m = metres_of(parse_quantity(entry.buffer))
@@ -37,7 +42,15 @@ class GeofenceBinder:
         event, _ = self._entry.event
         around = self._around.containing if self._around is not None else None
         silent_for = site.silent_for(None)
-        return GeofenceJudge(self._rule, timing, Event(event), self._zones, rungs, silent_for, around)
+        return GeofenceJudge(self._rule, timing, Event(event), self._zones, rungs, silent_for, around, self._spans)
+
+
+def _spans(entry: GeofenceRule, zones: Sequence[Zone]) -> dict[str, Spans]:
+    """Return when the temporary zones of the rule count, by zone; of `outside` when any zone does."""
+    since, until = (entry.active.since, entry.active.until) if entry.active is not None else (None, None)
+    groups = {ALL_ZONES: zones} if entry.outside is not None else {}
+    groups |= {zone.id: [zone] for zone in zones}
+    return {key: spans for key, group in groups.items() if (spans := spans_of(group, since, until)) is not None}
 
 
 def _moving_rungs(entry: GeofenceRule, site: Site) -> tuple[tuple[int, Holding], ...]:

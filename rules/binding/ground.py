@@ -10,6 +10,7 @@ from citybrain.attributes import Attribute, Dated, attributes_at, quantities_of
 from citybrain.sites import Site
 from citybrain.zones import Zone
 from rules.shape.values import Operand, Value
+from rules.spans import Spans
 
 
 class Here(Protocol):
@@ -53,13 +54,13 @@ class Named:
 class Ground:
     """A site and the zones that count for one rule there, the smallest first.
 
-    `found` are the zones that the rule's `where` asked for; a temporary zone among them counts at all times, as the
-    rule is armed by it alone. Any other counts while it is in force.
+    `spans` say when temporary zones arm the rule, if they do; such a zone counts over its span. Any other counts while
+    it is in force.
     """
 
     site: Site
     zones: tuple[Zone, ...] = ()
-    found: frozenset[str] = frozenset()
+    spans: Spans | None = None
 
     def as_of(self, instant: int) -> SiteHere:
         """Return the site as it is at an instant."""
@@ -82,15 +83,16 @@ class Ground:
     def changes(self, named: Named) -> bool:
         """Tell whether anything that the rule names here goes by season or hour, or comes and goes with a zone."""
         return any(isinstance(self.site.attributes.get(name), Dated) for name in named.of_site) or any(
-            isinstance(zone.attributes[name], Dated) or not (zone.id in self.found or zone.span is None)
+            isinstance(zone.attributes[name], Dated) or zone.span is not None
             for zone in self.zones
             for name in named.of_zones & zone.attributes.keys()
         )
 
     def _of_zones(self, name: str, instant: int) -> Attribute | None:
         """Return what the smallest zone that carries the attribute and counts at the instant says then, if anything."""
+        armed = self.spans.armed_at(instant) if self.spans is not None else ()
         for zone in self.zones:
-            if name in zone.attributes and (zone.id in self.found or zone.is_in_force(instant)):
+            if name in zone.attributes and (zone.id in armed or zone.is_in_force(instant)):
                 return _at(zone.attributes[name], instant)
         return None
 

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from citybrain.faults import Fault
 from citybrain.instants import Duration
 from citybrain.model import Level
+from rules.calendar import SpanEntry
 from rules.shape.places import PlaceEntry, ZoneWhere
 from rules.shape.rule import RuleEntry
 from rules.shape.values import QuantityText
@@ -25,6 +26,7 @@ class GeofenceRule(RuleEntry):
     level: Level | None = None
     dwell: dict[Level, Duration] = {}
     buffer: QuantityText | None = None
+    active: SpanEntry | None = None
 
     @model_validator(mode="after")
     def _has_one_event(self) -> "GeofenceRule":

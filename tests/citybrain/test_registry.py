@@ -80,6 +80,7 @@ zones:
     start: 2026-10-01T18:00:00+08:00
     end: 2026-10-01T22:00:00+08:00
 """
+HOLIDAYS = 'source: "invented"\nyears:\n  2026:\n    holidays: [01-01]\n'
 ON_RIVER = "reach: upper, chainage: 10 km"
 RIVERS = """\
 source: "invented"
@@ -139,6 +140,12 @@ def catalog(tmp_path):
         return tmp_path
 
     return write
+
+
+def test_a_feed_says_how_long_its_readings_are_put_in_order(catalog):
+    assert load_registry(catalog()).feeds[Feed.HYDROLOGY].reorder_for == 0
+    slow = FEED.replace("late_max: 2h", "late_max: 2h\nreorder_for: 10min")
+    assert load_registry(catalog(feed=slow)).feeds[Feed.HYDROLOGY].reorder_for == 10 * MINUTE
 
 
 def test_a_good_catalog_is_read(catalog):
@@ -287,6 +294,8 @@ def dated_sites(old="", new=""):
             id="a venue for ever",
         ),
         pytest.param({"venues": edited(VENUES, "kind: venue", "kind: dam")}, ["8:5: R232"], id="a dam for a time"),
+        pytest.param({"holidays.yaml": edited(HOLIDAYS, "01-01", "13-01")}, ["4:16: R110"], id="no day of a year"),
+        pytest.param({"holidays.yaml": edited(HOLIDAYS, "2026", "soon")}, ["3:3: R109"], id="no year"),
         pytest.param({"sites": dated_sites("3 m", "3 cm")}, ["12:7: R125"], id="unit of a dated attribute"),
         pytest.param({"sites": dated_sites("3 m", "3m")}, ["12:7: R110"], id="quantity of a dated attribute"),
         pytest.param({"sites": dated_sites("04-15..", "04-31..")}, ["14:12: R110"], id="date of a dated attribute"),

@@ -1,11 +1,14 @@
 """What a rule becomes at one site: gauge A warns at 4 m and guarantees 6 m, B has no attribute, C only 6 m."""
 
+from dataclasses import replace
+
 import pytest
 
 from citybrain.instants import HOUR, MINUTE, SECOND
 from citybrain.units import Quantity
 from rules.binding.units import number_in, silence_of
 from rules.geofence import GeofenceJudge
+from rules.ruleset import PLACES_MAX
 from rules.silence import SilenceJudge
 from rules.threshold import ThresholdJudge
 
@@ -202,6 +205,26 @@ def test_a_sites_plan_does_not_depend_on_foreign_rules(city, rules_of, rule):
     alone = rules_of(rule()).plan_for(city.sites["hs-a"])
     foreign = [rule(id=f"bb-{number}", where={"site": ["hs-b"]}) for number in range(50)]
     assert rules_of(rule(), *foreign).plan_for(city.sites["hs-a"]) == alone
+
+
+def test_like_sites_share_what_is_the_same_in_their_plans(city, rules_of, rule):
+    # A million sites of a few kinds hold a few judges. The other one warns at another stage.
+    first = city.sites["hs-a"]
+    twin = replace(first, id="hs-twin")
+    other = replace(first, id="hs-other", attributes={"warning_stage": Quantity(5.0, "m")})
+    rules = rules_of(rule(where={}, at_least={"blue": {"site": "warning_stage"}}), rule(id="aa-02", where={}))
+    one, same, unlike = (rules.plan_for(site) for site in (first, twin, other))
+    assert [mine is yours for mine, yours in zip(one.judges, same.judges, strict=True)] == [True, True]
+    assert [mine is yours for mine, yours in zip(one.judges, unlike.judges, strict=True)] == [False, True]
+    assert one.silences is same.silences
+    assert one.shelves is same.shelves
+
+
+def test_what_is_known_of_kinds_of_readings_is_bounded(city, rules_of, rule):
+    plan = rules_of(rule()).plan_for(city.sites["hs-a"])
+    for number in range(PLACES_MAX + 10):
+        assert plan.places_of((f"metric-{number}", "stage")) == (0,)
+    assert len(plan._places) <= PLACES_MAX
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,20 @@
 """`active`: dates over the turn of the year, hours across midnight, weekdays and months, in Beijing time."""
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 
-from citybrain.calendar import calendar_of
+from citybrain.attributes import parse_attribute
+from citybrain.calendar import CalendarEntry, calendar_of
+from citybrain.holidays import Holidays
 from citybrain.instants import parse_instant
-from rules.calendar import ActiveEntry
+from rules.calendar import ActiveEntry, armed_at
+
+HOLIDAYS = Holidays(
+    frozenset({2026}), frozenset(date(2026, 10, day) for day in range(1, 8)), frozenset({date(2026, 10, 10)})
+)
 
 
 @pytest.mark.parametrize(
@@ -32,14 +41,73 @@ from rules.calendar import ActiveEntry
         ({"weekdays": ["sat"], "hours": "08:00-09:00"}, "2026-06-20T12:00:00+08:00", False),
     ],
 )
-def test_a_rule_is_armed_when_every_line_holds(written, at, is_active):
-    assert calendar_of(ActiveEntry(**written)).holds(parse_instant(at)) is is_active
+def test_a_rule_is_armed_when_every_line_holds(city, written, at, is_active):
+    assert calendar_of(CalendarEntry(**written)).holds(parse_instant(at)) is is_active
+    armed = armed_at(ActiveEntry(**written), city.sites["hs-a"], Holidays(), None)
+    assert armed.holds(parse_instant(at)) is is_active
+
+
+# 2026: holiday 1 to 7 October (Thu to Wed), worked Saturday 10 October. 2027 is not known.
+@pytest.mark.parametrize(
+    ("written", "day", "is_active"),
+    [
+        pytest.param({"holidays": "only"}, "2026-10-01", True, id="only: a holiday"),
+        pytest.param({"holidays": "only"}, "2026-10-08", False, id="only: the day after"),
+        pytest.param({"holidays": "only"}, "2026-10-11", False, id="only: a Sunday is no holiday"),
+        pytest.param({"holidays": "never"}, "2026-10-01", False, id="never: a holiday"),
+        pytest.param({"holidays": "never"}, "2026-10-08", True, id="never: the day after"),
+        pytest.param({"holidays": "never", "weekdays": ["mon", "thu"]}, "2026-10-05", False, id="a Monday off"),
+        pytest.param({"holidays": "never", "weekdays": ["mon", "thu"]}, "2026-10-12", True, id="a Monday"),
+        pytest.param({"holidays": "never", "weekdays": ["mon", "thu"]}, "2026-10-10", True, id="worked: as mon to fri"),
+        pytest.param({"holidays": "never", "weekdays": ["sat"]}, "2026-10-10", False, id="worked: no Saturday"),
+        pytest.param({"holidays": "never", "weekdays": ["sat"]}, "2026-10-17", True, id="a Saturday"),
+        pytest.param({"weekdays": ["sat"]}, "2026-10-10", True, id="without the line it is a Saturday"),
+        pytest.param({"holidays": "only"}, "2027-10-20", True, id="only, in a year unknown: as if it held"),
+        pytest.param({"holidays": "never"}, "2027-10-01", True, id="never, in a year unknown: as if it held"),
+    ],
+)
+def test_holidays_and_the_days_worked_in_exchange(city, written, day, is_active):
+    armed = armed_at(ActiveEntry(**written), city.sites["hs-a"], HOLIDAYS, None)
+    assert armed.holds(parse_instant(f"{day}T12:00:00+08:00")) is is_active
+
+
+OPEN = {"hours": {"site": "serving_hours"}}
+
+
+@pytest.fixture
+def store(city):
+    """Return the city with serving hours for noon and across midnight at gauge A."""
+    site = city.sites["hs-a"]
+    hours = parse_attribute(["09:00-09:30", "23:00-01:00"], "hours")
+    site = replace(site, attributes={**site.attributes, "serving_hours": hours})
+    kind = city.kinds["river-gauge"].model_copy(update={"attributes": {"serving_hours": "hours", "warning_stage": "m"}})
+    return replace(city, sites={**city.sites, "hs-a": site}, kinds={**city.kinds, "river-gauge": kind})
+
+
+def test_a_rule_is_armed_in_the_hours_of_its_site(store, rules_of, rule, Rig):
+    driven = Rig(rules_of(rule(active=OPEN, where={"kind": ["river-gauge"]}), registry=store))
+    driven.series("5*10 5*9 1")
+    assert driven.seen == ["60 blue firing", "95 blue cleared"]
+    driven = Rig(rules_of(rule(active=OPEN), registry=store))
+    driven.series("5 5", start=895)
+    assert driven.seen == ["900 blue firing"]
+
+
+def test_a_site_without_the_hours_is_not_armed(store, rules_of, rule):
+    rules = rules_of(rule(active=OPEN, where={"kind": ["river-gauge"]}), registry=store)
+    assert [site.id for site in rules.sites_of("aa-01")] == ["hs-a"]
 
 
 @pytest.mark.parametrize(
     "written",
     [
         {},
+        {"holidays": "sometimes"},
+        {"hours": {}},
+        {"hours": {"site": "serving_hours", "text": "08:00-09:00"}},
+        {"from": "3h before"},
+        {"from": "end", "until": "start"},
+        {"from": "start + 2h", "until": "start + 1h"},
         {"hours": "22:00"},
         {"hours": "25:00-06:00"},
         {"hours": "08:00-08:00"},
