@@ -28,7 +28,7 @@ def specs(draw) -> Measure:
         take=draw(st.sampled_from(Take)) if step is Step.WINDOW else None,
         silent_for=draw(st.sampled_from([None, 5, 25])),
         grows=draw(st.booleans()),
-        against=draw(st.sampled_from([None, None, *Against])),
+        against=draw(st.sampled_from([None, None, Against.MINUS, Against.DIVIDED_BY])),
         operand=draw(st.sampled_from([None, 0.0, 2.0])),
         speaks_on_change=draw(st.booleans()),
     )
