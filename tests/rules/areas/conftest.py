@@ -107,7 +107,7 @@ class AreaRig:
         rules = rules or self.rules
         engine, areas = Engine(rules), AreaStage(rules.areas.plan)
         engine.restore(self.engine.snapshot())
-        ended = areas.restore(self.areas.snapshot())
+        ended = areas.restore(self.areas.snapshot(), engine.open_events)
         self.rules, self.engine, self.areas = rules, engine, areas
         self.events += ended
         return ended
