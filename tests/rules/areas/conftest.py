@@ -123,6 +123,12 @@ class AreaRig:
         ]
 
 
+@pytest.fixture(scope="session")
+def area_rig() -> type[AreaRig]:
+    """Return the class of rigs, for rules of the module."""
+    return AreaRig
+
+
 @pytest.fixture
 def rig(rules_of) -> Callable[..., AreaRig]:
     """Return a rig of one rule over the gas detectors of the chemical area; keywords change it."""
