@@ -27,10 +27,11 @@ from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard
-from rules.ruleset import RuleSet, SitePlan
+from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
 from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
+from rules.site_plan import SitePlan
 from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from citybrain.problems import Problem
 from citybrain.sites import Site
 from rules.binding.area import AreaBinder
-from rules.ruleset import CheckedRule, RuleSet
+from rules.checked import CheckedRule
+from rules.ruleset import RuleSet
 from rules.shape.area import AreaRule
 from rules.shape.limited import LimitedRule
 from rules.shape.rule import RuleStatus

@@ -2,50 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from citybrain.alerts import Certainty
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
-from citybrain.geometry import AreaIndex, size_of, widened
 from citybrain.model import Scenario
-from citybrain.places import zones_from
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
 from rules.binding.areas import AreaSetBinder
-from rules.binding.ground import Ground
-from rules.binding.rule import binders, measuring
-from rules.binding.units import series_key
 from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
-from rules.derived import DERIVED
-from rules.derived_series import DerivedSeries
-from rules.geofence import GeofenceJudge
+from rules.checked import CheckedRule
 from rules.history import READY_SHARE
 from rules.inhibition import Inhibition
-from rules.publishing import THE_SITE
-from rules.rule import Judge, Rule, Ties
+from rules.planner import Planner
+from rules.rule import Rule
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
 from rules.shape.forecast import ForecastRule
 from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
-from rules.shape.places import Where, ZoneNear
 from rules.shape.rule import RuleEntry, RuleStatus
-from rules.shape.threshold import ThresholdRule
-from rules.shelf import Shelf, shelf_of
-from rules.signals import Sender
-from rules.silence import ANY_METRIC, SilenceJudge
-from rules.spans import Spans, spans_of
-from rules.threshold import ThresholdJudge
-
-_Part = TypeVar("_Part")
-
-PLACES_MAX = 1024  # Kinds of readings, by the series that they touch; a device sends a handful.
+from rules.site_plan import SitePlan
+from rules.whereabouts import Whereabouts
 
 SHIPPED_RULES = Path(__file__).parent / "catalog"
 
@@ -67,69 +51,6 @@ _WORDS_ONLY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedRule:
-    """A rule that passed its checks, and where its author wrote it."""
-
-    entry: AnyRule
-    rule: Rule
-    path: Path
-    line: int
-    column: int
-    override_places: tuple[tuple[int, int], ...]  # Line and column of each override.
-
-
-@dataclass(frozen=True, slots=True)
-class SitePlan:
-    """Exactly what concerns one site."""
-
-    site: Site
-    judges: tuple[Judge, ...]  # In the order of their rule ids.
-    by_series: Mapping[str, tuple[int, ...]]  # Series key -> places of the judges that read it.
-    reach: Mapping[str, int]  # Series key -> how far back a window looks, milliseconds.
-    derived: tuple[DerivedSeries, ...]
-    silences: Mapping[str, tuple[int, ...]]  # Series key -> silences at which something is due, ascending.
-    flagged: Mapping[str, tuple[str, ...]]  # Metric -> series keys that take more than valid values.
-    senders: tuple[Sender, ...]  # What is told of the site to rules over several sites.
-    senders_by_series: Mapping[str, tuple[int, ...]]
-    zones: tuple[str, ...]  # Where the site stands; counties left out.
-    ties: Mapping[str, Ties]  # Rule id -> what its events are tied to here.
-    late_max: int  # How far behind the newest a sample may be, milliseconds.
-    reorder_for: int  # How long a reading is held, milliseconds.
-    spans: Mapping[int, Mapping[str, Spans]]  # Place of a judge -> when temporary zones arm it, by zone or site.
-    shelves: dict[str, Shelf] = field(default_factory=dict, compare=False, repr=False)  # By metric, on first sight.
-    _places: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
-    _senders: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
-
-    def shelf(self, metric: str, registry: Registry) -> Shelf | None:
-        """Return where the values of a metric go; made on first sight, None for one that no feed declares."""
-        declared = registry.metrics.get(metric)
-        if declared is None:
-            return None
-        is_read, flagged = metric in self.reach, self.flagged.get(metric, ())
-        shelf = self.shelves[metric] = shelf_of(metric, declared, flagged, is_read=is_read)
-        return shelf
-
-    def places_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
-        """Return the places of the judges that read any of the series, ascending. Kept, as readings look alike."""
-        return _kept(self._places, self.by_series, series)
-
-    def senders_of(self, series: tuple[str, ...]) -> tuple[int, ...]:
-        """Return the places of the senders that read any of the series, ascending."""
-        return _kept(self._senders, self.senders_by_series, series)
-
-
-def _kept(
-    kept: dict[tuple[str, ...], tuple[int, ...]], by_series: Mapping[str, tuple[int, ...]], series: tuple[str, ...]
-) -> tuple[int, ...]:
-    places = kept.get(series)
-    if places is None:
-        if len(kept) >= PLACES_MAX:
-            kept.clear()  # A sender that shuffles its metrics must not fill the memory.
-        places = kept[series] = tuple(sorted({place for key in series for place in by_series.get(key, ())}))
-    return places
-
-
 class RuleSet:
     """Checked rules over a registry. `catalog` is the hash of everything that decides or is quoted."""
 
@@ -139,22 +60,15 @@ class RuleSet:
         self.catalog = _digest(
             [registry.content_hash, [[checked.rule.scenario, _plain(checked.entry)] for checked in self.rules.values()]]
         )[:12]
-        self._index = AreaIndex((zone.id, zone.area) for zone in registry.zones.values())
-        self._kinds = {zone.id: zone.kind for zone in registry.zones.values()}
-        self._sizes = {zone.id: size_of(zone.area) for zone in registry.zones.values()}
-        self._near: dict[ZoneNear, AreaIndex] = {}
+        self._where = Whereabouts(registry)
         self._plans: dict[str, SitePlan] = {}
-        self._shared: dict[Hashable, Any] = {}  # What the plans of like sites have in common.
         self.in_force = [checked for checked in self.rules.values() if checked.entry.status is not RuleStatus.DRAFT]
         entries = {checked.rule.id: (checked.entry, checked.rule) for checked in self.in_force}
-        self.areas = AreaSetBinder(entries, registry, self._is_concerned).bind(self.catalog)
+        self.areas = AreaSetBinder(entries, registry, self._where.concerns).bind(self.catalog)
+        self._planner = Planner(registry, self.in_force, self._where, self.areas)
         self._minds_silence = self.areas.minds_silence or any(
             isinstance(checked.entry, NoDataRule) for checked in self.in_force
         )
-        # Per rule the binders of its overrides, in their order, and that of the rule as it stands.
-        self._bind = {
-            checked.rule.id: list(binders(checked.entry, checked.rule, registry)) for checked in self.in_force
-        }
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
@@ -168,13 +82,13 @@ class RuleSet:
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""
-        return self._index.containing(position)
+        return self._where.zones_at(position)
 
     def plan_for(self, site: Site) -> SitePlan:
         """Return the plan of the site; made on first sight."""
         plan = self._plans.get(site.id)
         if plan is None:
-            plan = self._plans[site.id] = self._make_plan(site)
+            plan = self._plans[site.id] = self._planner.plan(site)
         return plan
 
     def armed_at(self, rule_id: str) -> int:
@@ -222,150 +136,13 @@ class RuleSet:
                 found[rule_id] = round(READY_SHARE * max(spans))
         return found
 
-    def _make_plan(self, site: Site) -> SitePlan:
-        zones = self.zones_at(site.position)
-        senders = self.areas.senders_of(self._standing_ground(site, zones))
-        judges, spans = self._judges_at(site, zones)
-        by_series: dict[str, tuple[int, ...]] = {}
-        reach: dict[str, int] = {}
-        for place, judge in enumerate(judges):
-            for key in judge.series_keys:
-                by_series[key] = (*by_series.get(key, ()), place)
-            for spec in judge.measures if isinstance(judge, ThresholdJudge) else ():
-                reach[spec.series] = max(reach.get(spec.series, 0), spec.reach)
-        senders_by_series: dict[str, tuple[int, ...]] = {}
-        for place, sender in enumerate(senders):
-            for key in sender.series_keys:
-                senders_by_series[key] = (*senders_by_series.get(key, ()), place)
-            for told in sender.measures:
-                if told is not None:
-                    reach[told.series] = max(reach.get(told.series, 0), told.reach)
-        standing = sorted(zone for zone in zones if self._kinds[zone] != "county")
-        derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
-        flagged: dict[str, tuple[str, ...]] = {}
-        for key in dict.fromkeys(
-            (*by_series, *senders_by_series, *(source for one in derived for source in one.inputs))
-        ):
-            metric, separator, _ = key.partition("|")
-            if separator:
-                flagged[metric] = (*flagged.get(metric, ()), key)
-        feed = self.registry.feeds[site.feed]
-        return SitePlan(
-            site=site,
-            judges=judges,
-            by_series=self._alike("by_series", by_series),
-            reach=self._alike("reach", reach),
-            derived=derived,
-            senders=senders,
-            senders_by_series=senders_by_series,
-            silences=self._alike("silences", _silences(judges, senders)),
-            flagged=self._alike("flagged", flagged),
-            zones=tuple(standing),
-            ties={judge.rule.id: self._ties(judge.rule.id, site, zones) for judge in judges},
-            late_max=feed.late_max,
-            reorder_for=feed.reorder_for,
-            spans=spans,
-            shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
-            _places=self._shared.setdefault(("places", *by_series.items()), {}),
-        )
-
-    def _judges_at(self, site: Site, zones: frozenset[str]) -> tuple[tuple[Judge, ...], dict[int, Mapping[str, Spans]]]:
-        """Return the judges of a site in the order of their rule ids, and per place when temporary zones arm them."""
-        judges: list[Judge] = []
-        spans: dict[int, Mapping[str, Spans]] = {}
-        for checked in self.in_force:
-            if not self._concerns(checked.entry.where, site, zones):
-                continue
-            ground = self._ground(checked.entry, site, zones)
-            override = self._override_of(checked, site, zones)
-            for judge in self._bind[checked.rule.id][-1 if override is None else override](ground):
-                by_key = {THE_SITE: ground.spans} if ground.spans is not None else {}
-                if arming := judge.spans if isinstance(judge, GeofenceJudge) else by_key:
-                    spans[len(judges)] = arming
-                judges.append(self._shared.setdefault(judge, judge))
-        return tuple(judges), spans
-
-    def _override_of(self, checked: CheckedRule, site: Site, zones: frozenset[str]) -> int | None:
-        """Return the place of the first override of a rule that concerns the site, if any."""
-        overrides = enumerate(checked.entry.overrides)
-        return next((place for place, one in overrides if self._concerns(one.where, site, zones)), None)
-
     def idle_overrides(self, checked: CheckedRule) -> set[int]:
         """Return the places of the overrides of a rule that are the first to concern a site nowhere."""
         idle: set[int | None] = set(range(len(checked.entry.overrides)))
         for site in self.registry.sites.values() if idle else ():
-            zones = self.zones_at(site.position)
-            if self._concerns(checked.entry.where, site, zones):
-                idle.discard(self._override_of(checked, site, zones))
+            if self._where.concerns(checked.entry.where, site):
+                idle.discard(self._planner.override_of(checked, site))
         return {place for place in idle if place is not None}
-
-    def _alike(self, part: str, found: Mapping[str, _Part]) -> Mapping[str, _Part]:
-        """Return one mapping for all plans in which it is the same: less to hold, and most of it stays in the cache."""
-        known: Mapping[str, _Part] = self._shared.setdefault((part, *found.items()), found)
-        return known
-
-    def _ties(self, rule_id: str, site: Site, zones: frozenset[str]) -> Ties:
-        """Return what an event of the rule at the site is tied to."""
-        entry = self.rules[rule_id].entry
-        also_in = (also for also in entry.also_in if also.where is None or self._concerns(also.where, site, zones))
-        affects = zones_from(self.registry, site, entry.affects) if entry.affects is not None else ()
-        return Ties(tuple(also.scenario for also in also_in), affects)
-
-    def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
-        found: dict[str, DerivedSeries] = {}
-        for rule_id in rule_ids:
-            checked = measuring(self.rules[rule_id].entry)
-            if checked is None:
-                continue
-            for entry in checked.all_measures().values():
-                if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
-                    found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
-                    for source in found[key].inputs:
-                        reach[source] = max(reach.get(source, 0), reach[key], found[key].derived.history)
-        return tuple(found.values())
-
-    def _is_concerned(self, where: Where, site: Site) -> bool:
-        return self._concerns(where, site, self.zones_at(site.position))
-
-    def _standing_ground(self, site: Site, zones: frozenset[str]) -> Ground:
-        """Return the site and the zones around it, for rules that are not its own alone."""
-        counting = sorted(zones, key=lambda zone: (self._sizes[zone], zone))
-        return Ground(site, tuple(self.registry.zones[zone] for zone in counting))
-
-    def _ground(self, entry: AnyRule, site: Site, zones: frozenset[str]) -> Ground:
-        found = self._found(entry.where.zone, site, zones) if entry.where.zone is not None else frozenset()
-        counting = sorted(zones | found, key=lambda zone: (self._sizes[zone], zone))
-        active = entry.active if isinstance(entry, ThresholdRule | ForecastRule) else None
-        since, until = (active.since, active.until) if active is not None else (None, None)
-        spans = spans_of([self.registry.zones[zone] for zone in found], since, until)
-        return Ground(site, tuple(self.registry.zones[zone] for zone in counting), spans)
-
-    def _found(self, where: ZoneNear, site: Site, zones: frozenset[str]) -> frozenset[str]:
-        """Return the zones that a rule's `where` finds at the site, which stands in the zones given."""
-        if where.within is not None:
-            return self._widened(where).containing(site.position)
-        return frozenset(zone for zone in zones if where.names(self.registry.zones[zone]))
-
-    def _widened(self, where: ZoneNear) -> AreaIndex:
-        """Return the index of the zones that are meant, each with the distance around it; made on first use."""
-        index = self._near.get(where)
-        if index is None:
-            assert where.within is not None, "without a distance nothing is widened"
-            meant = [zone for zone in self.registry.zones.values() if where.names(zone)]
-            index = AreaIndex((zone.id, widened(zone.area, by_m=where.within)) for zone in meant)
-            self._near[where] = index
-        return index
-
-    def _concerns(self, where: Where, site: Site, zones: frozenset[str]) -> bool:
-        if where.kind and site.kind not in where.kind:
-            return False
-        if where.county and site.county not in where.county:
-            return False
-        if where.site and site.id not in where.site:
-            return False
-        if where.zone is not None and not self._found(where.zone, site, zones):
-            return False
-        return all(_has(site, name, words) for name, words in where.attribute.items())
 
 
 def load_rules(rules: Path | None = None, catalog: Path | None = None) -> RuleSet:
@@ -470,25 +247,6 @@ def _rule(entry: AnyRule, file: RuleFile) -> Rule:
         latched=entry.latched,
         is_trial=entry.status is RuleStatus.TRIAL,
     )
-
-
-def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
-    """Return the silences that matter per series: when its value is unknown, and what rules about silence ask for."""
-    spans: dict[str, set[int]] = {}
-    for judge in judges:
-        for key, span in judge.silent_after.items():
-            spans.setdefault(key, set()).add(span)
-        if isinstance(judge, SilenceJudge):
-            spans.setdefault(judge.series, set()).update(span for _, span in judge.spans)
-    for sender in senders:
-        if sender.spans:
-            spans.setdefault(ANY_METRIC, set()).update(sender.spans)
-    return {key: tuple(sorted(found)) for key, found in spans.items()}
-
-
-def _has(site: Site, name: str, words: Iterable[str]) -> bool:
-    attribute = site.attributes.get(name)
-    return isinstance(attribute, tuple) and bool(set(attribute) & set(words))
 
 
 def _plain(entry: RuleEntry) -> dict[str, Any]:

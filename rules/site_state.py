@@ -13,8 +13,8 @@ from rules.measuring import Histories
 from rules.publishing import NO_SPANS, THE_SITE, Standing
 from rules.reorder import Hold
 from rules.rule import Heard, Ties
-from rules.ruleset import SitePlan
 from rules.series import Series
+from rules.site_plan import SitePlan
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from citybrain.calendar import Calendar
 from citybrain.geometry import distance_m
 from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
-from rules.areas.across import Aggregate, Counted, Said
+from rules.areas.across import Across, Aggregate, Counted, Said
 from rules.areas.records import AlertCount, AlertRecord
 from rules.calendar import Armed
 from rules.conditions import Condition, Conditions, Held, combine, compare
@@ -72,6 +72,7 @@ class AreaMeasure:
     words: Words
     members: Mapping[str, Member]  # By site, ascending.
     aggregate: Aggregate | None = None
+    across: Across | None = None
     counted: Counted | None = None  # Which values the number counts, if it counts any.
     alerts: AlertCount | None = None
     sector: Sector | None = None
@@ -180,6 +181,8 @@ class AreaJudge:
         sites, found = self._deciding(limit, rung, look, scale)
         alerts = one.alerts.selected(view.records[place].values(), instant) if one.alerts is not None else []
         pairs = [(site, view.values[place][site]) for site in sites if site in view.values[place]]
+        if one.is_per_site:
+            pairs.sort(key=lambda pair: pair[1].value or 0.0, reverse=limit.comparison.rises)  # The worst first.
         if one.counted is not None:
             pairs = [(site, said) for site, said in pairs if said.value is not None and one.counted.holds(said.value)]
         return Evidence(
@@ -194,6 +197,7 @@ class AreaJudge:
             readings=tuple(Sample(said.newest_at, said.value) for _, said in pairs if said.value is not None)[
                 :EVIDENCE_SITES_MAX
             ],
+            across=one.across.value if one.across is not None and one.alerts is None else None,
             sites=tuple(site for site, _ in pairs)[:EVIDENCE_SITES_MAX],
             alerts=tuple(record.identifier for record in alerts)[:EVIDENCE_SITES_MAX],
         )

@@ -215,6 +215,7 @@ class AreaBinder(LimitsBinder):
             words=words_of(entry, self._registry),
             members={site.id: self._member(place, entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
+            across=entry.across,
             counted=counted,
             alerts=_alert_count(entry),
             sector=self._sector(entry, group),

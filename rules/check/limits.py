@@ -7,10 +7,12 @@ from citybrain.metrics import Shape
 from citybrain.model import LEVELS
 from citybrain.problems import Problem
 from citybrain.units import parse_quantity
+from rules.areas.across import Across
 from rules.binding.meaning import has_no_history, is_sum_of_states, needs_samples
 from rules.binding.units import inputs_of, plain_unit_of, unit_of
 from rules.check.active import ActiveCheck
 from rules.check.base import OWN_UNIT, Loc
+from rules.conditions import meets
 from rules.derived import DERIVED
 from rules.measures import Take
 from rules.shape.area import AreaMeasureEntry
@@ -47,6 +49,7 @@ class LimitsCheck(ActiveCheck):
                 yield self._unknown((*loc, "measure"), "R207", limit.measure, names)
             elif limit.measure in known:
                 yield from self._limit(loc, limit, names, known, word=limit.word)
+                yield from self._reach(loc, limit.word, limit, names[limit.measure])
         if rule.tighten is not None:
             yield from self._conditions((*self.loc, "tighten", "while"), rule.tighten.conditions, names, known)
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
@@ -157,6 +160,22 @@ class LimitsCheck(ActiveCheck):
                 found = clear.quantity or f"{number:g}"
                 yield from self._clear_side((*loc, "clear"), number, limit, numbers, found=found, unit=unit)
 
+    def _reach(self, loc: Loc, word: str, limit: LimitEntry, measure: MeasureEntry) -> Iterator[Problem]:
+        """Check that no level lies beyond what is plausible of the metric: it could never be seen."""
+        metric = self.registry.metrics.get(measure.metric or "")
+        if metric is None or not _keeps_range(measure):
+            return
+        least, greatest = metric.range
+        for side in limit.sides():
+            is_met = meets(side.comparison)
+            for level, entry in side.ladder.items():
+                number = self._number(loc, entry.value, metric.unit)
+                if number is not None and not is_met(greatest if side.comparison.rises else least, number):
+                    place = (*loc, word, level.value)
+                    yield self.document.problem(
+                        place, "R270", level=level.value, least=f"{least:g}", greatest=f"{greatest:g} {metric.unit}"
+                    )
+
     def _band(self, loc: Loc, band: tuple[Value, Value], unit: str) -> Iterator[Problem]:
         """Check that there is room between the two values of `outside`."""
         first, second = (self._number(loc, value, unit) for value in band)
@@ -196,3 +215,12 @@ class LimitsCheck(ActiveCheck):
                 yield from self._value((*loc, condition.word), value, known[condition.measure])
             if condition.outside is not None:
                 yield from self._band((*loc, condition.word), condition.outside, known[condition.measure])
+
+
+def _keeps_range(measure: MeasureEntry) -> bool:
+    """Tell whether what is taken of a metric lies where its values lie."""
+    is_changed = measure.change_over is not None or measure.slope_over is not None or measure.operand is not None
+    is_plain = measure.take not in (Take.SUM, Take.COUNT, Take.RANGE, Take.COVERAGE)
+    return (
+        is_plain and not is_changed and getattr(measure, "across", None) not in (Across.SUM, Across.COUNT, Across.SHARE)
+    )
