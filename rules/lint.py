@@ -42,7 +42,9 @@ def _named_per_level(entry: LimitedRule) -> set[tuple[Level, str]]:
     """Return the attributes of a site that the levels name, on either side of `outside`."""
     sides = (side for limit in entry.all_limits() for side in limit.sides())
     ladders = (side.ladder for side in sides)
-    return {(level, one.value.site) for ladder in ladders for level, one in ladder.items() if one.value.site is not None}
+    return {
+        (level, one.value.site) for ladder in ladders for level, one in ladder.items() if one.value.site is not None
+    }
 
 
 def _left_out(checked: CheckedRule, binder: AreaBinder) -> Iterator[Problem]:

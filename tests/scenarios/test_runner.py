@@ -20,7 +20,16 @@ START = 1_781_913_600_000
 GOLDEN = {
     "readings": 6792,
     "rejections": {},
-    "raised": {"ew-01": 7, "fd-01": 3, "fd-03": 4, "fd-04": 4, "fr-03-detector": 2, "ts-02": 1},
+    "raised": {
+        "ew-01": 7,
+        "fd-01": 3,
+        "fd-03": 4,
+        "fd-04": 4,
+        "fr-03-detector": 2,
+        "fr-03-zone": 1,
+        "ts-01": 1,
+        "ts-02": 1,
+    },
     "highest": Level.RED,
 }
 
