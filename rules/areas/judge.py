@@ -86,7 +86,7 @@ class AreaJudge:
     def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
         """Tell whether a site's new values may change anything in a group without an open alert.
 
-        Where no streak runs and no limit is near, a value that meets nothing leaves all as it was.
+        Where no streak runs and no limit is met, a value that meets nothing leaves all as it was.
         """
         if self.stirring is None or memory.has_streak or memory.is_near:
             return True
@@ -188,15 +188,15 @@ class AreaJudge:
     def _stirring(self) -> tuple[tuple[int, Comparison, float], ...] | None:
         """Return which value of a single site may bring the group to a limit: (measure, comparison, value).
 
-        None where that cannot be told from one site: a mean, a wind, a condition that counts time.
+        A least or greatest value meets a limit only after one does that met none before. None where that cannot be told
+        from one site: a mean, a wind, a condition that counts time.
         """
         found = []
         for limit in self.limits:
             one, rises = self.measures[limit.measure], limit.comparison.rises
-            is_extreme = one.across is (Across.MAX if rises else Across.MIN)
             if one.spec.against is not None or one.alerts is not None:
                 return None
-            if one.is_per_site or is_extreme:
+            if one.across in (None, Across.MAX, Across.MIN):
                 found.append((limit.measure, limit.comparison, self._easiest(limit)))
             elif one.counted is not None and rises:
                 found.append((limit.measure, one.counted.comparison, one.counted.limit))
@@ -212,13 +212,12 @@ class AreaJudge:
         return min(values) if limit.comparison.rises else max(values)
 
     def _is_near(self, look: Look) -> bool:
-        """Tell whether, but for conditions, any limit is met, or not known to be unmet."""
+        """Tell whether, but for conditions, any limit is met."""
         for limit in self.limits:
             easiest, place = self._easiest(limit), limit.measure
-            if not self.measures[place].is_per_site:
-                if compare(look.group[place], limit.comparison, easiest) is not False:
-                    return True
-            elif any(compare(values[place], limit.comparison, easiest) is True for values in look.now.values()):
+            is_per_site = self.measures[place].is_per_site
+            found = (values[place] for values in look.now.values()) if is_per_site else (look.group[place],)
+            if any(compare(one, limit.comparison, easiest) is True for one in found):
                 return True
         return False
 
@@ -240,22 +239,24 @@ class AreaJudge:
         rank, since = 0, None
         streaks = iter(memory.streaks)
         for limit, rung, quorum in self._rungs():
-            streak, meeting = next(streaks), self._meeting(limit, rung, look)
+            streak, is_per_site = next(streaks), self.measures[limit.measure].is_per_site
+            meeting = self._meeting(limit, rung, look) if is_per_site else []
             verdict = self._is_met(limit, rung, quorum, meeting, look) if is_armed and rung.is_judged else False
             found = self._standing_for(limit, meeting, look)
             if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
                 note(streak, verdict, found.newest_at, rung.holding)
-            has_enough = rung.is_judged and is_enough(streak, self._asked(rung.holding, meeting))
             if streak.since is not None:
+                has_enough = rung.is_judged and is_enough(streak, self._asked(limit, rung, look))
                 since = streak.since if since is None else min(since, streak.since)
                 rank = max(rank, rung.rank) if has_enough else rank
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
 
-    @staticmethod
-    def _asked(holding: Holding, sites: Sequence[str]) -> Holding:
+    def _asked(self, limit: Limit, rung: Rung, look: Look) -> Holding:
         """Return what is asked: sites that agree need no second sample."""
-        return replace(holding, samples=1) if len(sites) >= SENSORS_MIN else holding
+        if rung.holding.samples > 1 and len(self._meeting(limit, rung, look)) >= SENSORS_MIN:
+            return replace(rung.holding, samples=1)
+        return rung.holding
 
     def _rungs(self) -> list[tuple[Limit, Rung, Quorum]]:
         return [

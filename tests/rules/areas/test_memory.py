@@ -154,16 +154,21 @@ RULES = [
         "at_least": {"orange": "2 sites"},
     },
     {**GAS, "measure": {"metric": "combustible_gas", "across": "max"}, "at_least": {"blue": "10 %LEL"}},
+    {**GAS, "measure": {"metric": "combustible_gas", "across": "min"}, "at_least": {"blue": "8 %LEL"}},
+    {**GAS, "measure": {"metric": "combustible_gas", "across": "max"}, "at_least": None, "at_most": {"blue": "9 %LEL"}},
     {**GAS, "measure": {**WINDOW, "across": "max"}, "at_least": {"blue": "10 %LEL", "orange": "20 %LEL"}},
 ]
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)
 @given(ROWS)
-@pytest.mark.parametrize("rule", RULES, ids=["sites", "for", "count", "max", "window"])
+@pytest.mark.parametrize("rule", RULES, ids=["sites", "for", "count", "max", "min", "at-most", "window"])
 def test_not_looking_where_nothing_is_near_changes_nothing(area_rig, rules_of_module, rule, rows):
     def judged():
-        driven, minute = area_rig(rules_of_module(rule)), 0.0
+        driven, minute = (
+            area_rig(rules_of_module({key: value for key, value in rule.items() if value is not None})),
+            0.0,
+        )
         for minutes, values in rows:
             minute += minutes
             driven.gas(minute, *values[:4])
