@@ -5,6 +5,7 @@ cannot be known is `None`, and what is known only in part says in which directio
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,13 +13,14 @@ from itertools import combinations, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from citybrain.instants import HOUR
+from citybrain.instants import HOUR, MINUTE
 from rules.cycles import Cycle
 from rules.series import Series
 
 _ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
+LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -198,6 +200,24 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
 def window_start(spec: Measure, newest_at: int) -> int | None:
     """Return the instant, itself left out, at which the window that ends with a sample begins; None where none does."""
     return newest_at - spec.span if spec.cycle is None else spec.cycle.start(newest_at)
+
+
+def looks_again_in(spec: Measure, series: Series, instant: int) -> int | None:
+    """Return in how many milliseconds a window over what speaks only on change will say something else; None if never.
+
+    It moves until it holds one value alone from end to end, and rests once that is too old to be known.
+    """
+    place = series.place_at(instant)
+    if not spec.speaks_on_change or spec.span == 0 or place is None:
+        return None
+    if spec.silent_for is not None and instant - series.instants[place] > spec.silent_for:
+        return None
+    start = window_start(spec, instant)
+    if start is not None and series.instants[0] <= start:
+        held = series.values[bisect_right(series.instants, start) - 1 : place + 1]
+        if min(held) == max(held):
+            return None
+    return max(spec.span // LOOKS_PER_WINDOW, MINUTE)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

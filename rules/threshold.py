@@ -12,7 +12,7 @@ from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held,
 from rules.forecast import with_outlook
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import Measure, Measured, Step, Take, window_start
+from rules.measures import Measure, Measured, Step, Take, looks_again_in, window_start
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
@@ -85,7 +85,7 @@ class ThresholdJudge:
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
     timed: tuple[Condition, ...] = field(init=False)
-    sees_all: bool = field(init=False)  # Whether it remembers more than streaks, and is never quiet.
+    sees_all: bool = field(init=False)  # Whether more than a limit that is met concerns it, so that it is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
     # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
@@ -113,7 +113,8 @@ class ThresholdJudge:
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
         has_past = any(spec.own is not None for spec in self.measures)
-        object.__setattr__(self, "sees_all", has_past or bool(self.timed))
+        has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
+        object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
         object.__setattr__(self, "layout", self._layout())
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "is_shut", self._quick_gate())
@@ -158,7 +159,8 @@ class ThresholdJudge:
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case.
 
-        A rule with conditions that count time, or with a history, sees every sample, whatever its limits say.
+        A rule with conditions that count time, with a history, or with a window that moves although nothing comes, sees
+        every sample, whatever its limits say.
         """
         if memory.has_streak or self.sees_all:
             return False
@@ -191,7 +193,7 @@ class ThresholdJudge:
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
-        wake_in = self._wake_in(memory, instant) if self.has_wakes else None
+        wake_in = self._wake_in(memory, view, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -299,17 +301,22 @@ class ThresholdJudge:
             memory.newest_at[place] = found.newest_at
         return broke_off
 
-    def _wake_in(self, memory: Memory, instant: int) -> int | None:
-        """Return in how many milliseconds a streak of what speaks only on change will be long enough, if any."""
-        if not memory.has_streak and not self.timed:
-            return None
-        holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
-        holdings += [condition.holding for condition in self.timed if condition.holding is not None]
+    def _wake_in(self, memory: Memory, view: SiteView, instant: int) -> int | None:
+        """Return in how many milliseconds to ask again though nothing comes: a streak grows, or a window moves."""
         waits = [
-            holding.hold - (instant - streak.since)
-            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs), strict=True)
-            if streak.since is not None and not holding.has_gaps
+            wait
+            for spec in self.measures
+            if (series := view.series.get(spec.series)) is not None
+            and (wait := looks_again_in(spec, series, instant)) is not None
         ]
+        if memory.has_streak or self.timed:
+            holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
+            holdings += [condition.holding for condition in self.timed if condition.holding is not None]
+            waits += [
+                holding.hold - (instant - streak.since)
+                for holding, streak in zip(holdings, (*memory.streaks, *memory.runs), strict=True)
+                if streak.since is not None and not holding.has_gaps
+            ]
         return min((wait for wait in waits if wait > 0), default=None)
 
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:

@@ -246,6 +246,64 @@ def test_what_speaks_on_change_covers_a_window_with_one_value(rig):
     assert [text.partition(" ")[2] for text in driven.seen] == ["blue firing"]
 
 
+MEAN_OF_A_LOT = {
+    "where": {"site": ["pk-a"]},
+    "measure": {"metric": "occupied", "over": "20min", "take": "mean"},
+    "at_least": {"blue": "100 vehicles", "yellow": "150 vehicles"},
+    "deadband": "0 vehicles",
+}
+
+
+#   minute   0   20   25 .. 45    80        a mean over 20 min moves for so long after each change
+#   lot      40       180          40
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(
+            {}, ["34 blue firing", "41 yellow firing", "85 blue firing", "92 blue cleared"], id="rises and falls"
+        ),
+        pytest.param(
+            {"for_": "10min"}, ["44 blue firing", "51 yellow firing", "85 blue firing", "92 blue cleared"], id="for"
+        ),
+        pytest.param({"for_": "2h"}, [], id="too long"),
+    ],
+)
+def test_a_window_over_what_speaks_on_change_moves_although_nothing_comes(rig, fields, expected):
+    driven = rig(**MEAN_OF_A_LOT, **fields)
+    for minute, occupied in [(0, 40.0), (25, 180.0), (80, 40.0)]:
+        driven.send(minute, {"occupied": occupied}, site="pk-a")
+    driven.wait(150)
+    assert driven.seen == expected
+
+
+def test_a_window_that_was_full_from_the_first_is_looked_at_until_it_is_known(rig):
+    # A window is known when three quarters of it are.
+    driven = rig(**MEAN_OF_A_LOT)
+    driven.send(0, {"occupied": 120.0}, site="pk-a")
+    driven.wait(60)
+    assert driven.seen == ["15 blue firing"]
+
+
+def test_a_window_that_rests_is_not_looked_at_again(rig):
+    driven = rig(**MEAN_OF_A_LOT)
+    driven.send(0, {"occupied": 40.0}, site="pk-a")
+    driven.wait(60)
+    (state,) = driven.engine._sites.values()
+    assert state.standings[0].wake_at is None
+
+
+def test_a_restart_while_a_window_moves_changes_nothing(rig):
+    whole, cut = rig(**MEAN_OF_A_LOT), rig(**MEAN_OF_A_LOT)
+    for driven in (whole, cut):
+        driven.send(0, {"occupied": 40.0}, site="pk-a")
+        driven.send(25, {"occupied": 180.0}, site="pk-a")
+        driven.wait(32)
+    cut.restart()
+    for driven in (whole, cut):
+        driven.wait(60)
+    assert cut.events == whole.events != []
+
+
 def test_a_clear_condition_does_not_end_what_its_limit_still_raises(rig):
     # `clear_when` overlaps the limit: without a guard the alert ends and begins anew with every sample.
     driven = rig(
