@@ -292,6 +292,29 @@ def test_a_window_that_rests_is_not_looked_at_again(rig):
     assert state.standings[0].wake_at is None
 
 
+#   minute   0  10  25 30 .. 40  41 .. 46       a lot of 120 at 10 is received at 25, one of 40 observed at 31 at 41
+@pytest.mark.parametrize(
+    ("hold", "keep", "expected"),
+    [
+        pytest.param("20min", "15min", ["30 blue firing", "46 blue cleared"], id="in time"),
+        pytest.param("12min", "5min", ["25 blue firing", "41 blue cleared"], id="over when it comes"),
+    ],
+)
+def test_a_timer_runs_from_the_instant_of_a_value_that_came_late(rig, hold, keep, expected):
+    driven = rig(
+        where={"site": ["pk-a"]},
+        measure={"metric": "occupied"},
+        at_least={"blue": "100 vehicles"},
+        for_=hold,
+        keep_firing_for=keep,
+    )
+    driven.send(0, {"occupied": 40.0}, site="pk-a")
+    driven.send(25, {"occupied": 120.0}, site="pk-a", observed=10)
+    driven.send(41, {"occupied": 40.0}, site="pk-a", observed=31)
+    driven.wait(80)
+    assert driven.seen == expected
+
+
 def test_a_restart_while_a_window_moves_changes_nothing(rig):
     whole, cut = rig(**MEAN_OF_A_LOT), rig(**MEAN_OF_A_LOT)
     for driven in (whole, cut):
