@@ -220,6 +220,15 @@ def looks_again_in(spec: Measure, series: Series, instant: int) -> int | None:
     return max(spec.span // LOOKS_PER_WINDOW, MINUTE)
 
 
+def was_unknown(spec: Measure, series: Series, since: int, until: int) -> bool:
+    """Tell whether what speaks only on change was too old to be known at any time between two instants."""
+    if not spec.speaks_on_change or spec.silent_for is None:
+        return False
+    first, end = bisect_right(series.instants, since) - 1, bisect_right(series.instants, until)
+    known = [*series.instants[max(first, 0) : end], until]
+    return any(later - earlier > spec.silent_for for earlier, later in pairwise(known))
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the quantile of at least one value, 0 to 1, linear between the two nearest.
 

@@ -12,7 +12,7 @@ from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held,
 from rules.forecast import with_outlook
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import Measure, Measured, Step, Take, looks_again_in, window_start
+from rules.measures import Measure, Measured, Step, Take, looks_again_in, was_unknown, window_start
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
@@ -181,6 +181,8 @@ class ThresholdJudge:
         if memory.histories:
             settle_all(self.measures, memory.histories, view.series)
         measured, held = self._measure(memory, view, instant), NONE_HELD
+        if self.has_wakes:
+            self._break_off(memory, view, measured)
         if self.timed:
             note_all(self.timed, memory.runs, measured)
             held = held_of(self.timed, memory.runs, measured)
@@ -191,7 +193,7 @@ class ThresholdJudge:
         rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
-            broke_off = self._note_gaps(memory, measured)
+            broke_off = self._note_gaps(memory, view, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
         wake_in = self._wake_in(memory, view, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
@@ -289,15 +291,29 @@ class ThresholdJudge:
         memory.has_streak = has_streak
         return rank, since
 
-    def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
+    def _break_off(self, memory: Memory, view: SiteView, measured: Sequence[Measured]) -> None:
+        """End the streaks of what speaks only on change through whose time it was unknown for a while."""
+        places = [limit.measure for limit in self.limits for _ in limit.rungs]
+        places += [condition.measure for condition in self.timed]
+        for place, streak in zip(places, (*memory.streaks, *memory.runs), strict=True):
+            spec, found = self.measures[place], measured[place]
+            if isinstance(streak, Tally) or streak.last_at is None or found.value is None:
+                continue
+            if was_unknown(spec, view.series[spec.series], streak.last_at, found.newest_at):
+                streak.break_off()
+
+    def _note_gaps(self, memory: Memory, view: SiteView, measured: Sequence[Measured]) -> bool:
         """Remember the newest samples; tell whether any measure was missing before its newest one."""
         broke_off = False
         for place, (spec, found) in enumerate(zip(self.measures, measured, strict=True)):
             before = memory.newest_at[place]
             if found.value is None or found.newest_at <= before:
                 continue
-            gap = found.newest_at - before
-            broke_off |= before > 0 and not spec.speaks_on_change and gap > GAP_PERIODS_MAX * spec.period
+            if spec.speaks_on_change:
+                is_missing = was_unknown(spec, view.series[spec.series], before, found.newest_at)
+            else:
+                is_missing = found.newest_at - before > GAP_PERIODS_MAX * spec.period
+            broke_off |= before > 0 and is_missing
             memory.newest_at[place] = found.newest_at
         return broke_off
 

@@ -1,5 +1,7 @@
 """Threshold rules through the engine. Gauge A speaks every 5 minutes; a line of stages stands above what it gives."""
 
+from dataclasses import replace
+
 import pytest
 
 LADDER = {"blue": "4 m", "yellow": "5 m", "orange": "6 m", "red": "7 m"}
@@ -246,6 +248,25 @@ def test_what_speaks_on_change_covers_a_window_with_one_value(rig):
     assert [text.partition(" ")[2] for text in driven.seen] == ["blue firing"]
 
 
+OF_A_LOT = {
+    "where": {"site": ["pk-a"]},
+    "measure": None,
+    "measures": {"lot": {"metric": "occupied"}},
+    "limits": [{"measure": "lot", "at_least": {"blue": "100 vehicles"}}],
+}
+
+
+@pytest.fixture
+def forgetful(rules_of, Rig, city):
+    """Return what makes a rig of a rule where the value of a lot is unknown after an hour."""
+
+    def make(written):
+        occupied = city.metrics["occupied"].model_copy(update={"silent_for": 60 * 60_000})
+        return Rig(rules_of(written, registry=replace(city, metrics={**city.metrics, "occupied": occupied})))
+
+    return make
+
+
 MEAN_OF_A_LOT = {
     "where": {"site": ["pk-a"]},
     "measure": {"metric": "occupied", "over": "20min", "take": "mean"},
@@ -313,6 +334,39 @@ def test_a_timer_runs_from_the_instant_of_a_value_that_came_late(rig, hold, keep
     driven.send(41, {"occupied": 40.0}, site="pk-a", observed=31)
     driven.wait(80)
     assert driven.seen == expected
+
+
+#   minute   0    40   70   80             a lot of 120 is unknown from 60 to 70, or is heard at 40
+@pytest.mark.parametrize(
+    ("heard", "fields", "expected"),
+    [
+        pytest.param([0, 70], {"for_": "90min"}, [], id="lost"),
+        pytest.param([0, 40, 70], {"for_": "90min"}, ["90 blue firing"], id="heard in time"),
+        pytest.param([0, 70, 120], {"for_": "90min"}, ["160 blue firing"], id="lost, then met for long enough"),
+        pytest.param([0, 60], {"for_": "90min"}, ["90 blue firing"], id="at the last moment"),
+        pytest.param(
+            [0, 70],
+            {"only_while": [{"measure": "lot", "above": "110 vehicles", "for": "65min"}]},
+            [],
+            id="nor that of a condition",
+        ),
+    ],
+)
+def test_a_hold_time_does_not_run_while_nobody_knows_the_value(forgetful, rule, heard, fields, expected):
+    driven = forgetful(rule(**OF_A_LOT, **fields))
+    for minute in heard:
+        driven.send(minute, {"occupied": 120.0}, site="pk-a")
+    driven.wait(heard[-1] + 50)
+    assert driven.seen == expected
+
+
+def test_a_clearing_does_not_run_while_nobody_knows_the_value(forgetful, rule):
+    #  minute   0    10   75 .. 195        below the limit from 10 on, unknown from 70 to 75; clears two hours after 75
+    driven = forgetful(rule(**OF_A_LOT, keep_firing_for="2h"))
+    for minute, occupied in [(0, 120), (10, 40), (75, 40), (120, 41), (170, 40)]:
+        driven.send(minute, {"occupied": float(occupied)}, site="pk-a")
+    driven.wait(220)
+    assert driven.seen == ["0 blue firing", "70 blue recovering no_data", "75 blue recovering", "195 blue cleared"]
 
 
 def test_a_restart_while_a_window_moves_changes_nothing(rig):
