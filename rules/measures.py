@@ -121,6 +121,11 @@ class Measure:
         return self.cycle is None and not self.speaks_on_change and not self.is_occupancy
 
     @property
+    def is_stamped_at_end(self) -> bool:
+        """Tell whether a value stands for a time, as means, amounts and windows do: its instant is the end of it."""
+        return self.covers > 0 or self.span > 0 or self.grows
+
+    @property
     def has_operand(self) -> bool:
         """Tell whether what it is set against is known at the site, or is another measure, or its own past."""
         return self.operand is not None or self.operand_place is not None or self.own is not None
