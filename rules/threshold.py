@@ -84,6 +84,7 @@ class ThresholdJudge:
     silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
+    lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
     sees_all: bool = field(init=False)  # Whether more than a limit that is met concerns it, so that it is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
@@ -112,6 +113,8 @@ class ThresholdJudge:
         tighten = self.tighten.conditions if self.tighten is not None else None
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
+        are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
+        object.__setattr__(self, "lead", int(are_means))
         has_past = any(spec.own is not None for spec in self.measures)
         has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
         object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
@@ -188,7 +191,7 @@ class ThresholdJudge:
             held = held_of(self.timed, memory.runs, measured)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured, held) is False
-        is_armed = self.active is None or self.active.holds(instant)
+        is_armed = self.active is None or self.active.holds(instant - self.lead)
         scale = self._scale(measured, held)
         rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
