@@ -146,7 +146,19 @@ def load_state(
             orphans += load_standing(state.standings[places[key]], dumped)
         else:
             orphans += last_events(dumped)
+    if not is_same_catalog:
+        for standing in state.standings:
+            ask_at_once(standing, clock.at)
     return state, orphans
+
+
+def ask_at_once(standing: Standing, at: int | None) -> None:
+    """Let a judge of what speaks only on change be asked at a time of the log, as what it goes by may be otherwise now.
+
+    A limit, a zone or a whole rule may be new, and a full car park may say nothing for hours.
+    """
+    if standing.judge.has_wakes:
+        standing.wake_at = at
 
 
 def last_events(dumped: list[Any]) -> list[AlertEvent]:
