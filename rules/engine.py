@@ -37,7 +37,7 @@ from rules.site_state import SiteState, last_events, load_state, new_series, new
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

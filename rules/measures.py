@@ -131,6 +131,17 @@ class Measure:
         return self.operand is not None or self.operand_place is not None or self.own is not None
 
     @property
+    def signature(self) -> str:
+        """Return what tells the past of the measure from any other: how it is measured, and how its past is kept.
+
+        What it is set against, and what is taken of its past, are no part of it.
+        """
+        kept = (self.own.over, self.own.width, self.own.every) if self.own is not None else ()
+        window = (self.step, self.span, self.cycle, self.take, self.quantile, self.coverage)
+        parts = (self.series, *window, self.period, self.covers, self.is_occupancy, *kept)
+        return " ".join(str(part) for part in parts)
+
+    @property
     def reach(self) -> int:
         """Return how far back the measure looks from the newest sample, milliseconds."""
         reach = self.span + 2 * self.period

@@ -93,7 +93,7 @@ class ThresholdJudge:
     is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
-    layout: str = field(init=False, compare=False, repr=False)  # Which rung each streak of a memory belongs to.
+    layout: str = field(init=False, compare=False, repr=False)  # Which rung or condition each run belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -134,11 +134,10 @@ class ThresholdJudge:
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def _layout(self) -> str:
-        """Return what tells which rung, condition or measure each part of a memory belongs to."""
+        """Return what tells which rung or condition each run of a memory belongs to."""
         ranks = ((limit, "".join(str(rung.rank) for rung in limit.rungs)) for limit in self.limits)
         rungs = " ".join(f"{limit.measure}:{limit.comparison.value}:{found}" for limit, found in ranks)
-        past = "".join(str(place) for place, spec in enumerate(self.measures) if spec.own is not None)
-        return f"{rungs} {len(self.timed)} {past}"
+        return f"{rungs} {len(self.timed)}"
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
@@ -228,19 +227,13 @@ class ThresholdJudge:
         return evidence
 
     def dump(self, memory: Memory) -> Any:
-        """Return the memory as plain data."""
-        streaks, histories = memory.streaks, memory.histories.values()
-        return [
-            [streak.dump() for streak in streaks],
-            memory.newest_at,
-            [run.dump() for run in memory.runs],
-            [history.dump() for history in histories],
-            self.layout,
-        ]
+        """Return the memory as plain data, without the histories, which outlive it."""
+        streaks, runs = memory.streaks, memory.runs
+        return [[streak.dump() for streak in streaks], memory.newest_at, [run.dump() for run in runs], self.layout]
 
     def load(self, data: Any) -> Memory:
         """Return the memory that `dump` wrote; a new one where the site, or a zone, has other attributes since."""
-        streaks, newest_at, runs, histories, layout = data
+        streaks, newest_at, runs, layout = data
         memory = self.new_memory()
         if layout != self.layout:
             return memory
@@ -249,8 +242,6 @@ class ThresholdJudge:
         memory.newest_at = list(newest_at)
         for run, dumped in zip(memory.runs, runs, strict=True):
             run.load(dumped)
-        for history, dumped in zip(memory.histories.values(), histories, strict=True):
-            history.load(dumped)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 

@@ -116,8 +116,7 @@ class AreaBinder(LimitsBinder):
         silences = tuple(place for place in sorted(heard) if self.places[place].silence)
         spans = {span for place in silences for span in _spans(self.places[place], site)}
         told = tuple(measures.get(place) for place in self.places)
-        fingerprint = self._rule.fingerprint
-        return Sender(self._rule.id, fingerprint, told, silences, tuple(sorted(spans)), site.period)
+        return Sender(self._rule.id, told, silences, tuple(sorted(spans)), site.period)
 
     def _add_wind(self) -> None:
         """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
