@@ -25,7 +25,7 @@ from rules.deadlines import HELD, LogClock, Silence
 from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
-from rules.publishing import THE_SITE, Publisher, When
+from rules.publishing import Publisher, When
 from rules.rule import Heard
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
@@ -37,7 +37,7 @@ from rules.site_state import SiteState, last_events, load_state, new_series, new
 AHEAD_MAX = 5 * MINUTE
 BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,14 @@ class Engine:
         every partition, and the site is on one of them.
         """
         events = [] if self._clock.move_quietly(at) else self._move_to(at)
-        site, _, zone = order.subject.partition("@")
+        at = max(at, self._clock.at or at)
+        site = order.subject.partition("@")[0].partition(":")[0]  # A zone or a metric may follow.
         if (state := self._sites.get(site)) is not None:
             for standing in state.standings:
-                if standing.judge.rule.id == order.rule:
+                keys = [key for key, event in standing.events.items() if event.subject.key == order.subject]
+                if standing.judge.rule.id == order.rule and keys:
                     instant = at if standing.judge.is_about_silence else _newest_of(state, standing.judge.series_keys)
-                    when = When(instant, max(at, self._clock.at or at))
-                    self._publisher.reset(state, standing, when, zone or THE_SITE, events)
+                    self._publisher.reset(state, standing, When(instant, at), keys[0], events)
         return self._judgement(events)
 
     def snapshot(self) -> bytes:

@@ -42,12 +42,16 @@ class Streak:
         if is_met is None:
             return
         if not is_met:
-            self.since, self.samples, self.last_at = None, 0, None
+            self.break_off()
         elif self.last_at is None or sample_at - self.last_at > holding.gap:
             self.since, self.samples, self.last_at = sample_at - holding.covers, 1, sample_at
         elif sample_at > self.last_at:
             self.samples += 1
             self.last_at = sample_at
+
+    def break_off(self) -> None:
+        """End the run: nobody knows whether the limit was met all the time."""
+        self.since, self.samples, self.last_at = None, 0, None
 
     @property
     def is_at_work(self) -> bool:

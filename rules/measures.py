@@ -5,6 +5,7 @@ cannot be known is `None`, and what is known only in part says in which directio
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,13 +13,14 @@ from itertools import combinations, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from citybrain.instants import HOUR
+from citybrain.instants import HOUR, MINUTE
 from rules.cycles import Cycle
 from rules.series import Series
 
 _ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
+LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -119,9 +121,25 @@ class Measure:
         return self.cycle is None and not self.speaks_on_change and not self.is_occupancy
 
     @property
+    def is_stamped_at_end(self) -> bool:
+        """Tell whether a value stands for a time, as means, amounts and windows do: its instant is the end of it."""
+        return self.covers > 0 or self.span > 0 or self.grows
+
+    @property
     def has_operand(self) -> bool:
         """Tell whether what it is set against is known at the site, or is another measure, or its own past."""
         return self.operand is not None or self.operand_place is not None or self.own is not None
+
+    @property
+    def signature(self) -> str:
+        """Return what tells the past of the measure from any other: how it is measured, and how its past is kept.
+
+        What it is set against, and what is taken of its past, are no part of it.
+        """
+        kept = (self.own.over, self.own.width, self.own.every) if self.own is not None else ()
+        window = (self.step, self.span, self.cycle, self.take, self.quantile, self.coverage)
+        parts = (self.series, *window, self.period, self.covers, self.is_occupancy, *kept)
+        return " ".join(str(part) for part in parts)
 
     @property
     def reach(self) -> int:
@@ -198,6 +216,33 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
 def window_start(spec: Measure, newest_at: int) -> int | None:
     """Return the instant, itself left out, at which the window that ends with a sample begins; None where none does."""
     return newest_at - spec.span if spec.cycle is None else spec.cycle.start(newest_at)
+
+
+def looks_again_in(spec: Measure, series: Series, instant: int) -> int | None:
+    """Return in how many milliseconds a window over what speaks only on change will say something else; None if never.
+
+    It moves until it holds one value alone from end to end, and rests once that is too old to be known.
+    """
+    place = series.place_at(instant)
+    if not spec.speaks_on_change or spec.span == 0 or place is None:
+        return None
+    if spec.silent_for is not None and instant - series.instants[place] > spec.silent_for:
+        return None
+    start = window_start(spec, instant)
+    if start is not None and series.instants[0] <= start:
+        held = series.values[bisect_right(series.instants, start) - 1 : place + 1]
+        if min(held) == max(held):
+            return None
+    return max(spec.span // LOOKS_PER_WINDOW, MINUTE)
+
+
+def was_unknown(spec: Measure, series: Series, since: int, until: int) -> bool:
+    """Tell whether what speaks only on change was too old to be known at any time between two instants."""
+    if not spec.speaks_on_change or spec.silent_for is None:
+        return False
+    first, end = bisect_right(series.instants, since) - 1, bisect_right(series.instants, until)
+    known = [*series.instants[max(first, 0) : end], until]
+    return any(later - earlier > spec.silent_for for earlier, later in pairwise(known))
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -1,6 +1,7 @@
 """All measures of a rule at one site as of an instant, set against what they are set against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rules.history import History
 from rules.measures import (
@@ -28,6 +29,24 @@ def settle_all(measures: Sequence[Measure | None], histories: Histories, found: 
         spec = measures[place]
         if spec is not None and spec.own is not None and spec.series in found:
             history.settle(spec, spec.own, found[spec.series])
+
+
+def dump_histories(measures: Sequence[Measure | None], histories: Histories) -> dict[str, Any]:
+    """Return the histories as plain data, by what they are of, so that they outlive the limits around them."""
+    return {spec.signature: history.dump() for spec, history in _pairs(measures, histories)}
+
+
+def load_histories(measures: Sequence[Measure | None], histories: Histories, data: Mapping[str, Any]) -> None:
+    """Take over the histories that `dump_histories` returned, those of the same measures."""
+    for spec, history in _pairs(measures, histories):
+        if (dumped := data.get(spec.signature)) is not None:
+            history.load(dumped)
+
+
+def _pairs(measures: Sequence[Measure | None], histories: Histories) -> Iterator[tuple[Measure, History]]:
+    for place, history in histories.items():
+        if (spec := measures[place]) is not None:
+            yield spec, history
 
 
 def plain_values(measures: Sequence[Measure | None], found: Mapping[str, Series], instant: int) -> list[Measured]:

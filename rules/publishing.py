@@ -146,7 +146,8 @@ class Publisher:
         due = [wait for wait in (*waits, *self._timers(standing, when)) if wait is not None and wait > 0]
         times = standing.ends_at(when.at)
         if standing.judge.has_wakes:
-            times += [when.at + wait for wait in due]
+            # What runs, runs from the instant, however late the reading came.
+            times += [max(when.at, when.instant + wait) for wait in due]
             # What speaks only on change may say nothing when the zone begins, and be over its limit all the same.
             times += [begin for spans in standing.spans.values() for begin in spans.begins_after(when.at)]
         standing.wake_at = min(times, default=None)

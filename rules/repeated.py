@@ -1,7 +1,8 @@
 """`repeated: 3 of 7 nights`: how often a limit was met among the last samples, hours, days or nights.
 
 A unit counts as met when the limit was met at any judged sample in it. One without valid data neither counts nor
-resets: the last seven nights are the last seven that anything is known of.
+resets: the last seven nights are the last seven that anything is known of. A value that stands for a time carries the
+end of it as its stamp, so that its units are half-open the other way: midnight's own belongs to the day before.
 """
 
 import re
@@ -49,6 +50,12 @@ class Repeated:
     need: int
     of: int
     unit: Unit
+    is_stamped_at_end: bool = False  # What is counted stands for a time that ends with its stamp.
+
+    def number(self, sample_at: int) -> int | None:
+        """Return the unit that a sample belongs to; None by day where nights are counted."""
+        ends = self.is_stamped_at_end and self.unit is not Unit.SAMPLE
+        return self.unit.number(sample_at - 1 if ends else sample_at)
 
 
 def parse_repeated(text: str) -> Repeated:
@@ -87,7 +94,7 @@ class Tally:
         """Take in the verdict on a sample; an unknown one leaves no trace."""
         if is_met is None:
             return
-        number = repeated.unit.number(sample_at)
+        number = repeated.number(sample_at)
         if number is None or (self.units and number < self.units[-1][0]):
             return  # No night, or a late sample of a unit that is over; the tally stands.
         if not self.units or number > self.units[-1][0]:

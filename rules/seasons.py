@@ -33,24 +33,25 @@ class SeasonalJudge(ThresholdJudge):
     """A threshold rule at a site where an attribute that it names is dated, or comes and goes with a zone.
 
     Its own limits are all that there ever are; the judges of the seasons have the same ones, in the same places, so
-    that they share a memory. A level without a value in a season is in its judge, but is not judged.
+    that they share a memory. A level without a value in a season is in its judge, but is not judged. A mean
+    is judged in the season in which it was measured: its stamp is the end of that time.
     """
 
     as_of: Callable[[int], ThresholdJudge] = field(kw_only=True)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit of the season is surely met."""
-        return self.as_of(instant).is_quiet(memory, view, instant)
+        return self.as_of(instant - self.lead).is_quiet(memory, view, instant)
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures against the limits of the season."""
-        now = self.as_of(instant)
+        now = self.as_of(instant - self.lead)
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
         return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit of the season that decides about the rank."""
-        return self.as_of(instant).evidence(memory, view, instant, rank=rank, zone=zone)
+        return self.as_of(instant - self.lead).evidence(memory, view, instant, rank=rank, zone=zone)
 
 
 def seasonal(whole: ThresholdJudge, seasons: Seasons[ThresholdJudge]) -> SeasonalJudge:

@@ -25,7 +25,6 @@ class Sender:
     """A rule over several sites, bound to one of them: it says what its measures are there, and judges nothing."""
 
     rule: str
-    fingerprint: str  # Of the rule: what is remembered is of these very measures.
     measures: tuple[Measure | None, ...]  # In the order of the rule's measures; None: not measured here.
     silences: tuple[int, ...]  # Places of the measures that are about silence.
     spans: tuple[int, ...]  # Silences that make a difference to them, milliseconds.

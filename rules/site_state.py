@@ -1,5 +1,6 @@
 """What the engine remembers of one site: samples, silences, position, and where each of its alerts stands."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -9,12 +10,14 @@ from rules.deadlines import LogClock
 from rules.explain import subject_of
 from rules.flapping import Flapping
 from rules.lifecycle import Alert
-from rules.measuring import Histories
+from rules.measures import Measure
+from rules.measuring import Histories, dump_histories, load_histories
 from rules.publishing import NO_SPANS, THE_SITE, Standing
 from rules.reorder import Hold
 from rules.rule import Heard, Ties
 from rules.series import Series
 from rules.site_plan import SitePlan
+from rules.threshold import ThresholdJudge
 
 
 @dataclass(slots=True)
@@ -84,14 +87,18 @@ class SiteState:
         }
 
     def _dumped_pasts(self) -> dict[str, Any]:
-        """Return what is remembered for rules over several sites, by rule; nothing where nothing is."""
-        pairs = zip(self.plan.senders, self.pasts, strict=True)
-        dumped = {
-            sender.rule: [sender.fingerprint, [history.dump() for history in past.values()]]
-            for sender, past in pairs
-            if past
-        }
+        """Return what is remembered of its measures' own past, by rule; nothing where nothing is."""
+        dumped = {rule: dump_histories(measures, past) for rule, measures, past in self.all_pasts()}
         return {"pasts": dumped} if dumped else {}
+
+    def all_pasts(self) -> Iterator[tuple[str, Sequence[Measure | None], Histories]]:
+        """Yield the histories of each rule that has any, with its measures."""
+        for standing in self.standings:
+            if isinstance(standing.judge, ThresholdJudge) and standing.memory.histories:
+                yield standing.judge.rule.key, standing.judge.measures, standing.memory.histories
+        for sender, past in zip(self.plan.senders, self.pasts, strict=True):
+            if past:
+                yield sender.rule, sender.measures, past
 
     @property
     def _is_untouched(self) -> bool:
@@ -118,7 +125,7 @@ def load_state(
     """Return the state that `dump` wrote, under a plan that may have changed, and the last events of orphaned alerts.
 
     An alert whose rule and zone are still there lives on. The memory of a rule that decides differently now starts
-    anew, and so do the deadlines of a silence that goes on.
+    anew, and so do the deadlines of a silence that goes on; what was measured in the past stays as it was.
     """
     state = new_state(plan, clock)
     for key, (at, passed, ever) in data["heard"].items():
@@ -133,11 +140,6 @@ def load_state(
         state.hold.load(data["held"])
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
-    for sender, past in zip(plan.senders, state.pasts, strict=True):
-        fingerprint, histories = data.get("pasts", {}).get(sender.rule, (None, ()))
-        if fingerprint == sender.fingerprint and len(histories) == len(past):
-            for history, one in zip(past.values(), histories, strict=True):
-                history.load(one)
     state.told_silent = data["told_silent"] if is_same_catalog else None
     places = {judge.rule.key: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
@@ -146,7 +148,21 @@ def load_state(
             orphans += load_standing(state.standings[places[key]], dumped)
         else:
             orphans += last_events(dumped)
+    for rule, measures, past in state.all_pasts():
+        load_histories(measures, past, data.get("pasts", {}).get(rule, {}))
+    if not is_same_catalog:
+        for standing in state.standings:
+            ask_at_once(standing, clock.at)
     return state, orphans
+
+
+def ask_at_once(standing: Standing, at: int | None) -> None:
+    """Let a judge of what speaks only on change be asked at a time of the log, as what it goes by may be otherwise now.
+
+    A limit, a zone or a whole rule may be new, and a full car park may say nothing for hours.
+    """
+    if standing.judge.has_wakes:
+        standing.wake_at = at
 
 
 def last_events(dumped: list[Any]) -> list[AlertEvent]:

@@ -12,7 +12,7 @@ from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held,
 from rules.forecast import with_outlook
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import Measure, Measured, Step, Take, window_start
+from rules.measures import Measure, Measured, Step, Take, looks_again_in, was_unknown, window_start
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
@@ -84,15 +84,16 @@ class ThresholdJudge:
     silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
+    lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
-    sees_all: bool = field(init=False)  # Whether it remembers more than streaks, and is never quiet.
+    sees_all: bool = field(init=False)  # Whether more than a limit that is met concerns it, so that it is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
     # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
     is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
-    layout: str = field(init=False, compare=False, repr=False)  # Which rung each streak of a memory belongs to.
+    layout: str = field(init=False, compare=False, repr=False)  # Which rung or condition each run belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -112,8 +113,11 @@ class ThresholdJudge:
         tighten = self.tighten.conditions if self.tighten is not None else None
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
+        are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
+        object.__setattr__(self, "lead", int(are_means))
         has_past = any(spec.own is not None for spec in self.measures)
-        object.__setattr__(self, "sees_all", has_past or bool(self.timed))
+        has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
+        object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
         object.__setattr__(self, "layout", self._layout())
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "is_shut", self._quick_gate())
@@ -130,11 +134,10 @@ class ThresholdJudge:
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
     def _layout(self) -> str:
-        """Return what tells which rung, condition or measure each part of a memory belongs to."""
+        """Return what tells which rung or condition each run of a memory belongs to."""
         ranks = ((limit, "".join(str(rung.rank) for rung in limit.rungs)) for limit in self.limits)
         rungs = " ".join(f"{limit.measure}:{limit.comparison.value}:{found}" for limit, found in ranks)
-        past = "".join(str(place) for place, spec in enumerate(self.measures) if spec.own is not None)
-        return f"{rungs} {len(self.timed)} {past}"
+        return f"{rungs} {len(self.timed)}"
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
@@ -158,7 +161,8 @@ class ThresholdJudge:
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
         """Tell whether no streak runs and no limit is surely met: by far the most common case.
 
-        A rule with conditions that count time, or with a history, sees every sample, whatever its limits say.
+        A rule with conditions that count time, with a history, or with a window that moves although nothing comes, sees
+        every sample, whatever its limits say.
         """
         if memory.has_streak or self.sees_all:
             return False
@@ -179,19 +183,21 @@ class ThresholdJudge:
         if memory.histories:
             settle_all(self.measures, memory.histories, view.series)
         measured, held = self._measure(memory, view, instant), NONE_HELD
+        if self.has_wakes:
+            self._break_off(memory, view, measured)
         if self.timed:
             note_all(self.timed, memory.runs, measured)
             held = held_of(self.timed, memory.runs, measured)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
         is_gated = self.only_while is not None and self.only_while.test(measured, held) is False
-        is_armed = self.active is None or self.active.holds(instant)
+        is_armed = self.active is None or self.active.holds(instant - self.lead)
         scale = self._scale(measured, held)
         rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
-            broke_off = self._note_gaps(memory, measured)
+            broke_off = self._note_gaps(memory, view, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
-        wake_in = self._wake_in(memory, instant) if self.has_wakes else None
+        wake_in = self._wake_in(memory, view, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -221,19 +227,13 @@ class ThresholdJudge:
         return evidence
 
     def dump(self, memory: Memory) -> Any:
-        """Return the memory as plain data."""
-        streaks, histories = memory.streaks, memory.histories.values()
-        return [
-            [streak.dump() for streak in streaks],
-            memory.newest_at,
-            [run.dump() for run in memory.runs],
-            [history.dump() for history in histories],
-            self.layout,
-        ]
+        """Return the memory as plain data, without the histories, which outlive it."""
+        streaks, runs = memory.streaks, memory.runs
+        return [[streak.dump() for streak in streaks], memory.newest_at, [run.dump() for run in runs], self.layout]
 
     def load(self, data: Any) -> Memory:
         """Return the memory that `dump` wrote; a new one where the site, or a zone, has other attributes since."""
-        streaks, newest_at, runs, histories, layout = data
+        streaks, newest_at, runs, layout = data
         memory = self.new_memory()
         if layout != self.layout:
             return memory
@@ -242,8 +242,6 @@ class ThresholdJudge:
         memory.newest_at = list(newest_at)
         for run, dumped in zip(memory.runs, runs, strict=True):
             run.load(dumped)
-        for history, dumped in zip(memory.histories.values(), histories, strict=True):
-            history.load(dumped)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
@@ -287,25 +285,46 @@ class ThresholdJudge:
         memory.has_streak = has_streak
         return rank, since
 
-    def _note_gaps(self, memory: Memory, measured: Sequence[Measured]) -> bool:
+    def _break_off(self, memory: Memory, view: SiteView, measured: Sequence[Measured]) -> None:
+        """End the streaks of what speaks only on change through whose time it was unknown for a while."""
+        places = [limit.measure for limit in self.limits for _ in limit.rungs]
+        places += [condition.measure for condition in self.timed]
+        for place, streak in zip(places, (*memory.streaks, *memory.runs), strict=True):
+            spec, found = self.measures[place], measured[place]
+            if isinstance(streak, Tally) or streak.last_at is None or found.value is None:
+                continue
+            if was_unknown(spec, view.series[spec.series], streak.last_at, found.newest_at):
+                streak.break_off()
+
+    def _note_gaps(self, memory: Memory, view: SiteView, measured: Sequence[Measured]) -> bool:
         """Remember the newest samples; tell whether any measure was missing before its newest one."""
         broke_off = False
         for place, (spec, found) in enumerate(zip(self.measures, measured, strict=True)):
             before = memory.newest_at[place]
             if found.value is None or found.newest_at <= before:
                 continue
-            gap = found.newest_at - before
-            broke_off |= before > 0 and not spec.speaks_on_change and gap > GAP_PERIODS_MAX * spec.period
+            if spec.speaks_on_change:
+                is_missing = was_unknown(spec, view.series[spec.series], before, found.newest_at)
+            else:
+                is_missing = found.newest_at - before > GAP_PERIODS_MAX * spec.period
+            broke_off |= before > 0 and is_missing
             memory.newest_at[place] = found.newest_at
         return broke_off
 
-    def _wake_in(self, memory: Memory, instant: int) -> int | None:
-        """Return in how many milliseconds a streak of what speaks only on change will be long enough, if any."""
-        if not memory.has_streak and not self.timed:
-            return None
-        holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
-        holdings += [condition.holding for condition in self.timed if condition.holding is not None]
-        return wake_in(holdings, (*memory.streaks, *memory.runs), instant)
+    def _wake_in(self, memory: Memory, view: SiteView, instant: int) -> int | None:
+        """Return in how many milliseconds to ask again though nothing comes: a streak grows, or a window moves."""
+        waits = [
+            wait
+            for spec in self.measures
+            if (series := view.series.get(spec.series)) is not None
+            and (wait := looks_again_in(spec, series, instant)) is not None
+        ]
+        if memory.has_streak or self.timed:
+            holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
+            holdings += [condition.holding for condition in self.timed if condition.holding is not None]
+            grows_in = wake_in(holdings, (*memory.streaks, *memory.runs), instant)
+            waits += [grows_in] if grows_in is not None else []
+        return min((wait for wait in waits if wait > 0), default=None)
 
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""

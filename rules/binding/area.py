@@ -118,8 +118,7 @@ class AreaBinder(LimitsBinder):
         silences = tuple(place for place in sorted(heard) if self.places[place].silence)
         spans = {span for place in silences for span in self._spans(place, site)}
         told = tuple(measures.get(place) for place in self.places)
-        fingerprint = self._rule.fingerprint
-        return Sender(self._rule.id, fingerprint, told, silences, tuple(sorted(spans)), site.period)
+        return Sender(self._rule.id, told, silences, tuple(sorted(spans)), site.period)
 
     def _spans(self, place: int, site: SiteHere) -> list[int]:
         """Return the silences at which a site comes to count, milliseconds; strictly above is a moment later."""

@@ -21,7 +21,7 @@ from rules.cycles import Cycle
 from rules.holding import Holding
 from rules.lifecycle import Timing
 from rules.measures import COVERAGE_MIN, Against, Measure, Own, Step
-from rules.repeated import parse_repeated
+from rules.repeated import Repeated, parse_repeated
 from rules.rule import Rule
 from rules.seasons import Seasons, aligned, seasonal
 from rules.shape.conditions import ConditionEntry, ConditionList, ConditionsEntry
@@ -161,7 +161,7 @@ class LimitsBinder:
         holding = _holding(self._entry, level, hold, measure)
         if repeated is None:
             return holding
-        return replace(holding, hold=hold or 0, samples=1, repeated=parse_repeated(repeated))
+        return replace(holding, hold=hold or 0, samples=1, repeated=_repeated(repeated, measure))
 
     def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
         if entry.deadband is not None:
@@ -276,9 +276,13 @@ def _holding_of_condition(entry: ConditionEntry, measure: Measure) -> Holding | 
     """Return how long or how often a condition must be met; None where once is enough. It has no evidence gate."""
     if entry.hold is None and entry.repeated is None:
         return None
-    repeated = parse_repeated(entry.repeated) if entry.repeated is not None else None
+    repeated = _repeated(entry.repeated, measure) if entry.repeated is not None else None
     has_gaps = not measure.speaks_on_change
     return Holding(entry.hold or 0, 1, measure.period, measure.covers, repeated, has_gaps=has_gaps)
+
+
+def _repeated(text: str, measure: Measure) -> Repeated:
+    return replace(parse_repeated(text), is_stamped_at_end=measure.is_stamped_at_end)
 
 
 def _holding(entry: RuleEntry, level: Level, hold: int | None, measure: Measure) -> Holding:

@@ -226,6 +226,38 @@ def test_a_restart_changes_nothing(rig, cut):
     assert parted.engine.snapshot() == whole.engine.snapshot()
 
 
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        pytest.param({"at_least": {"blue": "35 µg/m3"}}, True, id="another limit"),
+        pytest.param({"at_least": {"blue": "30 µg/m3", "red": "90 µg/m3"}}, True, id="one more level"),
+        pytest.param({"for_": "1h", "active": {"hours": "00:00-24:00"}}, True, id="other words"),
+        pytest.param(
+            {"measure": {"metric": "pm25_1h", "minus": {"own": "p40", "over": "3d", "at": "same_hour"}}},
+            True,
+            id="another part of the same past",
+        ),
+        pytest.param(
+            {"measure": {"metric": "pm25_1h", "minus": {"own": "median", "over": "3d"}}}, False, id="another past"
+        ),
+        pytest.param(
+            {"measure": {"metric": "pm10_1h", "minus": {"own": "median", "over": "3d", "at": "same_hour"}}},
+            False,
+            id="another metric",
+        ),
+    ],
+)
+def test_a_history_outlives_the_limits_around_it(rig, rule, rules_of, change, is_kept):
+    driven = rig(**RISE)
+    breathe(driven, [*[10] * 24, 90, *[10] * 22])
+    driven.restart(rules_of(rule(**{**RISE, **change})))
+    ((_, _, past),) = next(iter(driven.engine._sites.values())).all_pasts()
+    (history,) = past.values()
+    assert bool(history.slots) is is_kept
+    breathe(driven, [10, 90, 90], start=47)
+    assert bool(driven.seen) is is_kept
+
+
 def test_standard_deviations_from_the_mean_of_thirty_days(rig):
     driven = rig(
         where={"site": ["aq-a"]},

@@ -122,3 +122,18 @@ def test_an_order_that_cannot_be_read_is_rejected(rig, value):
     driven = rig(**LATCHED)
     output = Intake(driven.engine).accept(FeedRecord(None, driven.now, None, value, {"control": b"reset"}))
     assert [one.reason for one in output.rejections] == [Reason.SCHEMA]
+
+
+def test_a_rule_about_any_metric_is_reset_metric_by_metric(Rig, rules_of, rule):
+    #  minute  0 .. 55 stuck, 60 .. 125 moving: both metrics are over when the hour before is
+    stuck = {"measure": {"metric": "any", "over": "1h", "take": "range"}, "at_most": {"blue": 0}, "clear": 0.05}
+    driven = Rig(rules_of(rule(type="quality", latched=True, **stuck), scenario="system"))
+    for number in range(26):
+        value = 1.0 if number < 12 else float(number)
+        driven.send(5 * number, {"stage": value / 10, "inflow": value})
+    assert [event.state.value for event in driven.events] == ["firing", "firing", "recovering", "recovering"]
+    reset(driven, 126, Reset("aa-01", "hs-a"))
+    assert driven.engine.open_alerts == 2
+    reset(driven, 127, Reset("aa-01", "hs-a:stage"))
+    assert (driven.events[-1].subject.metric, driven.events[-1].ending) == ("stage", Ending.RESET)
+    assert driven.engine.open_alerts == 1

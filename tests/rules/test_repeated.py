@@ -49,6 +49,36 @@ def test_two_instants_lie_in_the_same_unit_or_not(unit, first, second, is_same):
     assert (unit.number(at(first)) == unit.number(at(second))) is is_same
 
 
+@pytest.mark.parametrize(
+    ("unit", "label", "other", "is_same"),
+    [
+        # A value that stands for a time ends with its stamp: 22:00 is of the evening, 06:00 of the night.
+        (Unit.HOUR, "12:05", "13:00", True),
+        (Unit.HOUR, "13:00", "13:05", False),
+        (Unit.DAY, "01:00", "24:00", True),
+        (Unit.DAY, "24:00", "25:00", False),
+        (Unit.NIGHT, "23:00", "30:00", True),
+        (Unit.NIGHT, "22:00", "23:00", False),
+        (Unit.SAMPLE, "12:00", "12:00", True),
+    ],
+)
+def test_two_hourly_means_lie_in_the_same_unit_or_not(unit, label, other, is_same):
+    def number(text):
+        hour, minute = text.split(":")
+        at = NOON - 12 * HOUR + int(hour) * HOUR + int(minute) * HOUR // 60
+        return Repeated(1, 1, unit, is_stamped_at_end=True).number(at)
+
+    assert (number(label) == number(other)) is is_same
+
+
+def test_what_is_no_night_has_no_number():
+    nights = Repeated(1, 1, Unit.NIGHT, is_stamped_at_end=True)
+    assert nights.number(NOON + 10 * HOUR) is None
+    assert nights.number(NOON + 10 * HOUR + 1) is not None
+    assert nights.number(NOON + 18 * HOUR) is not None
+    assert nights.number(NOON + 18 * HOUR + 1) is None
+
+
 def tally(words: str, repeated: Repeated) -> str:
     """One sample an hour: `1` met, `0` not, `?` unknown, `=`/`!` the last one judged again; `y` where it is enough."""
     counted, at, told = Tally(), NOON, ""
@@ -111,3 +141,50 @@ def test_three_nights_of_seven_count_only_in_the_hours_of_the_rule(rig):
     assert driven.seen[0] == "6660 blue firing"
     assert {event.identifier for event in driven.events} == {driven.events[0].identifier}
     assert driven.events[-1].state == "cleared"
+
+
+def hourly(driven, values):
+    """Send hourly means of PM2.5 from 09:00 on: `20*3 150`."""
+    minute = 0
+    for word in values.split():
+        value, _, times = word.partition("*")
+        for _ in range(int(times or 1)):
+            minute += 60
+            driven.send(minute, {"pm25_1h": float(value)}, site="aq-a")
+
+
+BAD_AIR = {
+    "where": {"site": ["aq-a"]},
+    "measure": {"metric": "pm25_1h"},
+    "at_least": {"blue": "100 µg/m3"},
+    "min_life": "0s",
+}
+
+
+@pytest.mark.parametrize(
+    ("repeated", "values", "expected"),
+    [
+        pytest.param("2 of 2 days", "20*14 150*2 20*20", [], id="23:00 and 24:00 are one day"),
+        pytest.param("2 of 2 days", "20*15 150*2 20*6", ["1020 blue firing"], id="24:00 and 01:00 are two"),
+        pytest.param("1 of 2 nights", "20*13 150 20*6", [], id="22:00 is the evening"),
+        pytest.param("1 of 2 nights", "20*21 150 20*6", ["1320 blue firing"], id="06:00 is the night"),
+        pytest.param("1 of 2 nights", "20*22 150 20*6", [], id="07:00 is the day"),
+    ],
+)
+def test_an_hourly_mean_belongs_to_the_day_and_the_night_that_it_is_of(rig, repeated, values, expected):
+    driven = rig(**BAD_AIR, repeated=repeated)
+    hourly(driven, values)
+    assert driven.seen == expected
+
+
+def test_a_day_and_a_window_over_the_day_begin_at_the_same_instant(rig):
+    # The stage is 5 m on one day, from 12:00 to 18:00. At midnight its greatest of the day is that of the day before.
+    driven = rig(measure={"metric": "stage", "over": "day", "take": "max"}, repeated="2 of 2 days")
+    driven.series("1*48 5*72 1*288")
+    assert driven.seen == []
+
+
+def test_the_stage_of_midnight_is_of_the_day_that_begins(rig):
+    driven = rig(repeated="2 of 2 days")
+    driven.series("1*190 5*3", start=0)
+    assert driven.seen == ["960 blue firing"]

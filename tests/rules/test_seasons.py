@@ -296,3 +296,40 @@ def test_a_box_and_a_circle_are_ordered_by_their_size(town, drive):
     driven = drive(town(wide, LARGE), at_least=OF_ZONE)
     driven.series("1.5 2")
     assert driven.seen == ["5 blue firing"]
+
+
+# A mean is of the time that ends with its stamp.
+
+#  limit    40 until 10:00 (120), 80 until 12:00 (240), none then
+QUIET_HOURS = dated(
+    {"hours": "08:00-10:00", "value": "40 µg/m3"}, {"hours": "10:00-12:00", "value": "80 µg/m3"}, unit="µg/m3"
+)
+HOURLY = {"where": {"site": ["aq-a"]}, "measure": {"metric": "pm25_1h"}}
+
+
+@pytest.mark.parametrize(
+    ("minute", "value", "expected"),
+    [
+        pytest.param(120, 50.0, ["120 blue firing"], id="of the hour before ten"),
+        pytest.param(180, 50.0, [], id="of the hour after ten"),
+        pytest.param(240, 90.0, ["240 blue firing"], id="of the hour before twelve"),
+        pytest.param(0, 90.0, [], id="of the hour before eight"),
+    ],
+)
+def test_a_mean_is_held_against_the_limit_of_its_own_hour(town, drive, minute, value, expected):
+    registry = town()
+    air = replace(registry.sites["aq-a"], attributes={"pm_limit": QUIET_HOURS}, is_dated=True)
+    kind = registry.kinds["air-station"].model_copy(update={"attributes": {"pm_limit": "µg/m3"}})
+    registry = replace(registry, sites={**registry.sites, "aq-a": air}, kinds={**registry.kinds, "air-station": kind})
+    driven = drive(registry, **HOURLY, at_least={"blue": {"site": "pm_limit"}})
+    driven.send(minute, {"pm25_1h": value}, site="aq-a")
+    assert driven.seen == expected
+
+
+@pytest.mark.parametrize(
+    ("minute", "expected"), [(60, []), (120, ["120 blue firing"]), (180, ["180 blue firing"]), (240, [])]
+)
+def test_a_mean_counts_in_the_hours_of_a_rule_that_it_is_of(town, drive, minute, expected):
+    driven = drive(town(), **HOURLY, at_least={"blue": "40 µg/m3"}, active={"hours": "09:00-11:00"})
+    driven.send(minute, {"pm25_1h": 50.0}, site="aq-a")
+    assert driven.seen == expected

@@ -122,6 +122,28 @@ def test_a_changed_rule_forgets_how_long_its_limit_was_met(rig, rule, rules_of):
     assert driven.seen == ["20 blue firing"]
 
 
+LOT = {"where": {"site": ["pk-a"]}, "measure": {"metric": "occupied"}, "at_least": {"blue": "100 vehicles"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "fields", "expected"),
+    [
+        pytest.param({"at_least": {"blue": "300 vehicles"}}, {}, ["30 blue firing"], id="another limit"),
+        pytest.param({"at_least": {"blue": "300 vehicles"}}, {"for_": "20min"}, ["50 blue firing"], id="then `for`"),
+        pytest.param({"id": "bb-01"}, {}, ["0 blue firing", "30 blue cleared", "30 blue firing"], id="a new rule"),
+        pytest.param({}, {"keep_firing_for": "5min"}, ["0 blue firing"], id="and is not raised twice"),
+        pytest.param({}, {"at_least": {"blue": "300 vehicles"}}, ["0 blue firing", "30 blue cleared"], id="cleared"),
+    ],
+)
+def test_a_changed_rule_sees_at_once_what_speaks_on_change(rig, rule, rules_of, before, fields, expected):
+    driven = rig(**{**LOT, **before})
+    driven.send(0, {"occupied": 120.0}, site="pk-a")
+    driven.wait(30)
+    driven.restart(rules_of(rule(**{**LOT, **fields})))
+    driven.wait(90)
+    assert driven.seen == expected
+
+
 def test_new_words_change_nothing_that_decides(rig, rule, rules_of):
     driven = rig(for_="10min")
     driven.series("4 4")

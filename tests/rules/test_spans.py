@@ -33,7 +33,7 @@ def drive(rules_of, rule, Rig, city):
     """Return what makes a rig under one rule over zones."""
 
     def make(*zones, **fields):
-        registry = replace(city, zones={**city.zones, **{one.id: one for one in zones}})
+        registry = replace(city, zones={**city.zones, **{one.id: one for one in zones}}, content_hash=repr(zones))
         return Rig(rules_of(rule(**{"where": VENUE, **fields}), registry=registry))
 
     return make
@@ -236,6 +236,25 @@ def test_after_a_restart_the_zone_may_end_at_another_time(drive, zone, end, expe
     driven.series("5*12", start=105)
     assert driven.seen == ["60 blue firing", expected]
     assert driven.events[-1].ending is Ending.ZONE_ENDED
+
+
+@pytest.mark.parametrize(
+    ("begin", "expected"),
+    [
+        pytest.param(80, ["80 blue firing", "120 blue cleared"], id="later"),
+        pytest.param(40, ["50 blue firing", "120 blue cleared"], id="already"),
+    ],
+)
+def test_after_a_restart_a_zone_may_begin_at_another_time(drive, zone, city, begin, expected):
+    detector = next(site for site in city.sites.values() if site.kind == "smoke-detector")
+    metric, area = detector.metrics[0], circle(detector.position, radius_m=200)
+    fields = {"measure": {"metric": metric}, "at_least": {"blue": "1 state"}}
+    driven = drive(zone(begin=300, end=400, area=area), **fields)
+    driven.send(10, {metric: 1.0}, site=detector.id)
+    driven.wait(50)
+    driven.restart(drive(zone(begin=begin, area=area), **fields).engine._rules)
+    driven.wait(200)
+    assert driven.seen == expected
 
 
 def test_a_zone_that_has_left_the_catalog_takes_its_alerts_along(drive, zone):

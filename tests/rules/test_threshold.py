@@ -1,5 +1,7 @@
 """Threshold rules through the engine. Gauge A speaks every 5 minutes; a line of stages stands above what it gives."""
 
+from dataclasses import replace
+
 import pytest
 
 LADDER = {"blue": "4 m", "yellow": "5 m", "orange": "6 m", "red": "7 m"}
@@ -244,6 +246,139 @@ def test_what_speaks_on_change_covers_a_window_with_one_value(rig):
     for minute in (0, 20, 40):
         driven.send(minute, {"occupied": 150.0 + minute}, site="pk-a")
     assert [text.partition(" ")[2] for text in driven.seen] == ["blue firing"]
+
+
+OF_A_LOT = {
+    "where": {"site": ["pk-a"]},
+    "measure": None,
+    "measures": {"lot": {"metric": "occupied"}},
+    "limits": [{"measure": "lot", "at_least": {"blue": "100 vehicles"}}],
+}
+
+
+@pytest.fixture
+def forgetful(rules_of, Rig, city):
+    """Return what makes a rig of a rule where the value of a lot is unknown after an hour."""
+
+    def make(written):
+        occupied = city.metrics["occupied"].model_copy(update={"silent_for": 60 * 60_000})
+        return Rig(rules_of(written, registry=replace(city, metrics={**city.metrics, "occupied": occupied})))
+
+    return make
+
+
+MEAN_OF_A_LOT = {
+    "where": {"site": ["pk-a"]},
+    "measure": {"metric": "occupied", "over": "20min", "take": "mean"},
+    "at_least": {"blue": "100 vehicles", "yellow": "150 vehicles"},
+    "deadband": "0 vehicles",
+}
+
+
+#   minute   0   20   25 .. 45    80        a mean over 20 min moves for so long after each change
+#   lot      40       180          40
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(
+            {}, ["34 blue firing", "41 yellow firing", "85 blue firing", "92 blue cleared"], id="rises and falls"
+        ),
+        pytest.param(
+            {"for_": "10min"}, ["44 blue firing", "51 yellow firing", "85 blue firing", "92 blue cleared"], id="for"
+        ),
+        pytest.param({"for_": "2h"}, [], id="too long"),
+    ],
+)
+def test_a_window_over_what_speaks_on_change_moves_although_nothing_comes(rig, fields, expected):
+    driven = rig(**MEAN_OF_A_LOT, **fields)
+    for minute, occupied in [(0, 40.0), (25, 180.0), (80, 40.0)]:
+        driven.send(minute, {"occupied": occupied}, site="pk-a")
+    driven.wait(150)
+    assert driven.seen == expected
+
+
+def test_a_window_that_was_full_from_the_first_is_looked_at_until_it_is_known(rig):
+    # A window is known when three quarters of it are.
+    driven = rig(**MEAN_OF_A_LOT)
+    driven.send(0, {"occupied": 120.0}, site="pk-a")
+    driven.wait(60)
+    assert driven.seen == ["15 blue firing"]
+
+
+def test_a_window_that_rests_is_not_looked_at_again(rig):
+    driven = rig(**MEAN_OF_A_LOT)
+    driven.send(0, {"occupied": 40.0}, site="pk-a")
+    driven.wait(60)
+    (state,) = driven.engine._sites.values()
+    assert state.standings[0].wake_at is None
+
+
+#   minute   0  10  25 30 .. 40  41 .. 46       a lot of 120 at 10 is received at 25, one of 40 observed at 31 at 41
+@pytest.mark.parametrize(
+    ("hold", "keep", "expected"),
+    [
+        pytest.param("20min", "15min", ["30 blue firing", "46 blue cleared"], id="in time"),
+        pytest.param("12min", "5min", ["25 blue firing", "41 blue cleared"], id="over when it comes"),
+    ],
+)
+def test_a_timer_runs_from_the_instant_of_a_value_that_came_late(rig, hold, keep, expected):
+    driven = rig(
+        where={"site": ["pk-a"]},
+        measure={"metric": "occupied"},
+        at_least={"blue": "100 vehicles"},
+        for_=hold,
+        keep_firing_for=keep,
+    )
+    driven.send(0, {"occupied": 40.0}, site="pk-a")
+    driven.send(25, {"occupied": 120.0}, site="pk-a", observed=10)
+    driven.send(41, {"occupied": 40.0}, site="pk-a", observed=31)
+    driven.wait(80)
+    assert driven.seen == expected
+
+
+#   minute   0    40   70   80             a lot of 120 is unknown from 60 to 70, or is heard at 40
+@pytest.mark.parametrize(
+    ("heard", "fields", "expected"),
+    [
+        pytest.param([0, 70], {"for_": "90min"}, [], id="lost"),
+        pytest.param([0, 40, 70], {"for_": "90min"}, ["90 blue firing"], id="heard in time"),
+        pytest.param([0, 70, 120], {"for_": "90min"}, ["160 blue firing"], id="lost, then met for long enough"),
+        pytest.param([0, 60], {"for_": "90min"}, ["90 blue firing"], id="at the last moment"),
+        pytest.param(
+            [0, 70],
+            {"only_while": [{"measure": "lot", "above": "110 vehicles", "for": "65min"}]},
+            [],
+            id="nor that of a condition",
+        ),
+    ],
+)
+def test_a_hold_time_does_not_run_while_nobody_knows_the_value(forgetful, rule, heard, fields, expected):
+    driven = forgetful(rule(**OF_A_LOT, **fields))
+    for minute in heard:
+        driven.send(minute, {"occupied": 120.0}, site="pk-a")
+    driven.wait(heard[-1] + 50)
+    assert driven.seen == expected
+
+
+def test_a_clearing_does_not_run_while_nobody_knows_the_value(forgetful, rule):
+    #  minute   0    10   75 .. 195        below the limit from 10 on, unknown from 70 to 75; clears two hours after 75
+    driven = forgetful(rule(**OF_A_LOT, keep_firing_for="2h"))
+    for minute, occupied in [(0, 120), (10, 40), (75, 40), (120, 41), (170, 40)]:
+        driven.send(minute, {"occupied": float(occupied)}, site="pk-a")
+    driven.wait(220)
+    assert driven.seen == ["0 blue firing", "70 blue recovering no_data", "75 blue recovering", "195 blue cleared"]
+
+
+def test_a_restart_while_a_window_moves_changes_nothing(rig):
+    whole, cut = rig(**MEAN_OF_A_LOT), rig(**MEAN_OF_A_LOT)
+    for driven in (whole, cut):
+        driven.send(0, {"occupied": 40.0}, site="pk-a")
+        driven.send(25, {"occupied": 180.0}, site="pk-a")
+        driven.wait(32)
+    cut.restart()
+    for driven in (whole, cut):
+        driven.wait(60)
+    assert cut.events == whole.events != []
 
 
 def test_a_clear_condition_does_not_end_what_its_limit_still_raises(rig):

@@ -333,6 +333,22 @@ def test_a_number_of_each_site_may_lie_outside_a_band(rig):
     assert driven.seen == ["0.5 blue firing"]
 
 
+def test_the_past_of_a_site_outlives_the_limits_of_its_group(rig):
+    rise = {"metric": "combustible_gas", "minus": {"own": "mean", "over": "7h"}}
+    driven, other = (rig(measure=rise, at_least={"blue": limit}, sites=2) for limit in ("10 %LEL", "12 %LEL"))
+    for hour in range(8):
+        driven.gas(60 * hour, 3, 30, 3, 3)
+
+    def pasts():
+        states = driven.engine._sites.values()
+        return [history.dump() for state in states for *_, past in state.all_pasts() for history in past.values()]
+
+    before = pasts()
+    assert any(slots for _, slots in before)
+    driven.restart(other.rules)
+    assert pasts() == before
+
+
 def test_a_site_may_be_set_against_its_own_past_before_the_group_sees_it(rig):
     rise = {"metric": "combustible_gas", "minus": {"own": "median", "over": "10min"}}
     driven = rig(measure=rise, at_least={"blue": "10 %LEL"}, sites=2)
