@@ -18,7 +18,6 @@ from pydantic import ValidationError
 
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
-from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
 from rules.deadlines import HELD, LogClock, Silence
@@ -26,6 +25,7 @@ from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import THE_SITE, Publisher, When
+from rules.refusals import AHEAD_MAX, BEHIND_MAX, Refusal, refusal, rejections, wrong_clock
 from rules.rule import Heard
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
@@ -34,8 +34,6 @@ from rules.silence import ANY_METRIC
 from rules.site_plan import SitePlan
 from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
-AHEAD_MAX = 5 * MINUTE
-BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 SNAPSHOT_VERSION = 2
 
@@ -50,9 +48,6 @@ class Judgement:
 
 
 NOTHING = Judgement()
-
-
-_Refusal = tuple[Reason, str, str]  # Why one metric of a reading was not taken: reason, metric, text.
 
 
 class Engine:
@@ -112,20 +107,20 @@ class Engine:
                 return self._judgement(events, (rejection,) if rejection is not None else ())
             state = self._meet(site)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
-            return self._judgement(events, (_wrong_clock(reading, at),))
+            return self._judgement(events, (wrong_clock(reading, at),))
         if state.hold is not None:
             if (due := state.hold.keep(reading, at)) is not None:
                 self._clock.schedule_wake(state.id, HELD, due)
                 return self._judgement(events)
             self._wait_for(state)
-        refused: list[_Refusal] = []
+        refused: list[Refusal] = []
         self._judge_reading(state, reading, at, events, refused)
         if not (events or refused or self._refused or self._signals):
             return NOTHING
-        return self._judgement(events, _rejections(reading.site, refused))
+        return self._judgement(events, rejections(reading.site, refused))
 
     def _judge_reading(
-        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list["_Refusal"]
+        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list[Refusal]
     ) -> None:
         """Take a reading in and judge what it touches."""
         touched: list[str] = []
@@ -271,9 +266,9 @@ class Engine:
         """Judge the readings that were held for long enough."""
         self._wait_for(state)
         for reading in state.hold.release(at) if state.hold is not None else ():
-            refused: list[_Refusal] = []
+            refused: list[Refusal] = []
             self._judge_reading(state, reading, at, events, refused)
-            self._refused += [replace(one, reading=reading) for one in _rejections(reading.site, refused)]
+            self._refused += [replace(one, reading=reading) for one in rejections(reading.site, refused)]
 
     def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
         """Return when, on the living clock, a reading counts as heard.
@@ -353,9 +348,7 @@ class Engine:
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
         return site, None
 
-    def _take_in(
-        self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[_Refusal]
-    ) -> None:
+    def _take_in(self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[Refusal]) -> None:
         """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
         plan, instant = state.plan, reading.observed_at
         heard_at, has_news = self._heard_at(state, instant, at), False
@@ -375,7 +368,7 @@ class Engine:
                 elif arrival is Arrival.INSIDE:
                     touched.append(key)
                 else:
-                    refused.append(_refusal(arrival, key.partition("|")[0]))
+                    refused.append(refusal(arrival, key.partition("|")[0]))
         if plan.derived and touched:
             self._derive(state, touched, instant, heard_at)
         if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
@@ -387,7 +380,7 @@ class Engine:
             self._hear(state, ANY_METRIC, heard_at)
             touched.append(ANY_METRIC)
 
-    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[_Refusal]) -> tuple[str, ...]:
+    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[Refusal]) -> tuple[str, ...]:
         """Return the keys of the series that take a value of the reading; none if it is refused."""
         shelf = plan.shelves.get(metric) or plan.shelf(metric, self._registry)
         if shelf is None:
@@ -470,31 +463,3 @@ def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
         elif key == POSITION and state.position_at is not None:
             newest = max(newest, state.position_at)
     return newest
-
-
-def _refusal(arrival: Arrival, metric: str) -> _Refusal:
-    """Return what is said of a value that changes nothing."""
-    if arrival is Arrival.LATE:
-        return Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows"
-    return Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value"
-
-
-def _rejections(site: str, refused: list[_Refusal]) -> tuple[Rejection, ...]:
-    """Return one rejection per reason, in the order of the first of each."""
-    by_reason: dict[Reason, list[_Refusal]] = {}
-    for refusal in refused:
-        by_reason.setdefault(refusal[0], []).append(refusal)
-    return tuple(
-        Rejection(reason, "; ".join(text for _, _, text in told), site, tuple(metric for _, metric, _ in told))
-        for reason, told in by_reason.items()
-    )
-
-
-def _wrong_clock(reading: Reading, at: int) -> Rejection:
-    ahead = reading.observed_at - at
-    text = (
-        f"observed {ahead // SECOND} s after it was received"
-        if ahead > 0
-        else f"observed {-ahead // DAY} days before it was received, expected at most {BEHIND_MAX // DAY}"
-    )
-    return Rejection(Reason.CLOCK, text, reading.site)
