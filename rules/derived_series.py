@@ -7,7 +7,7 @@ from typing import Any
 from citybrain.attributes import attributes_at
 from citybrain.registry import Registry
 from citybrain.sites import Site
-from rules.derived import Derived, history_inputs
+from rules.derived import Derived, Found, history_inputs
 from rules.series import Series
 
 
@@ -24,14 +24,16 @@ class DerivedSeries:
         keys = tuple(f"{metric}{separator}{flags}" for metric in self.derived.inputs)
         object.__setattr__(self, "inputs", keys)
 
-    def value_at(self, series: Mapping[str, Series], instant: int, site: Site, registry: Registry) -> float | None:
+    def is_whole(self, found: Found, site: Site) -> bool:
+        """Tell whether nothing is missing that the site measures: what it has no instrument for is not missed."""
+        return not any(metric in site.metrics for metric in found.missing)
+
+    def value_at(self, series: Mapping[str, Series], instant: int, site: Site, registry: Registry) -> Found | None:
         """Return the value as of an instant from the series of the site, or None where nobody can say."""
         inputs = (
             self._histories(series, instant) if self.derived.history else self._known(series, instant, site, registry)
         )
-        return self.derived.compute(
-            inputs, attributes_at(site.attributes, instant) if site.is_dated else site.attributes
-        )
+        return self.derived.find(inputs, attributes_at(site.attributes, instant) if site.is_dated else site.attributes)
 
     def _histories(self, series: Mapping[str, Series], instant: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -419,16 +419,18 @@ class Engine:
     def _derive_at(
         self, state: SiteState, touched: list[str], derived: DerivedSeries, instant: int, heard_at: int
     ) -> None:
-        value = derived.value_at(state.series, instant, state.plan.site, self._registry)
-        if value is None:
+        found = derived.value_at(state.series, instant, state.plan.site, self._registry)
+        if found is None:
             # A revision may take away what was known.
             if derived.key in state.series and state.series[derived.key].remove(instant):
                 touched.append(derived.key)
             return
-        arrival = self._series(state, derived.key).add(instant, value)
-        if arrival in (Arrival.NEWEST, Arrival.INSIDE):
-            touched.append(derived.key)
-        if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
+        series, is_whole = self._series(state, derived.key), derived.is_whole(found, state.plan.site)
+        if series.compute(instant, found.value, is_whole=is_whole) not in (Arrival.NEWEST, Arrival.INSIDE):
+            return
+        touched.append(derived.key)
+        is_heard = series.newest_at == instant and derived.key in state.plan.silences
+        if is_heard and state.is_telling(derived.key, instant):
             self._hear(state, derived.key, heard_at)
 
     def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
