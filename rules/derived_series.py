@@ -1,5 +1,6 @@
 """A series of a site that is computed from others, value by value."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,20 @@ class DerivedSeries:
         _, separator, flags = self.key.partition("|")
         keys = tuple(f"{metric}{separator}{flags}" for metric in self.derived.inputs)
         object.__setattr__(self, "inputs", keys)
+
+    def instants_from(self, series: Mapping[str, Series], instant: int) -> list[int]:
+        """Return the instants, oldest first, whose values a new sample of the instant changes: its own and later ones.
+
+        Whether there was a value before does not matter: the new sample may be the one that was missing.
+        """
+        if self.derived.same_instant:
+            return [instant]
+        found = {instant}
+        for key in self.inputs:
+            samples = series.get(key)
+            if samples is not None:
+                found.update(samples.instants[bisect_right(samples.instants, instant) :])
+        return sorted(at for at in found if not self.derived.history or at - instant < self.derived.history)
 
     def is_whole(self, found: Found, site: Site) -> bool:
         """Tell whether nothing is missing that the site measures: what it has no instrument for is not missed."""

@@ -370,7 +370,7 @@ class Engine:
                 else:
                     refused.append(refusal(arrival, key.partition("|")[0]))
         if plan.derived and touched:
-            self._derive(state, touched, instant, heard_at)
+            self._derive(state, touched, instant, at)
         if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
             has_news = True
             touched.append(POSITION)
@@ -404,34 +404,28 @@ class Engine:
             series = state.series[key] = new_series(state.plan, key)
         return series
 
-    def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
+    def _derive(self, state: SiteState, touched: list[str], instant: int, at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.inputs for key in touched):
-                continue
-            instants = {instant}
-            if not derived.derived.same_instant and derived.key in state.series:
-                known = state.series[derived.key].instants
-                instants.update(at for at in reversed(known) if at > instant)
-            for one in sorted(instants):
-                self._derive_at(state, touched, derived, one, heard_at)
+            if any(key in derived.inputs for key in touched):
+                instants = derived.instants_from(state.series, instant)
+                # All of them are computed, so `any` will not do.
+                if True in [self._derive_at(state, derived, one, at) for one in instants]:
+                    touched.append(derived.key)
 
-    def _derive_at(
-        self, state: SiteState, touched: list[str], derived: DerivedSeries, instant: int, heard_at: int
-    ) -> None:
+    def _derive_at(self, state: SiteState, derived: DerivedSeries, instant: int, at: int) -> bool:
+        """Compute one derived value; tell whether that changes anything."""
         found = derived.value_at(state.series, instant, state.plan.site, self._registry)
         if found is None:
             # A revision may take away what was known.
-            if derived.key in state.series and state.series[derived.key].remove(instant):
-                touched.append(derived.key)
-            return
+            return derived.key in state.series and state.series[derived.key].remove(instant)
         series, is_whole = self._series(state, derived.key), derived.is_whole(found, state.plan.site)
         if series.compute(instant, found.value, is_whole=is_whole) not in (Arrival.NEWEST, Arrival.INSIDE):
-            return
-        touched.append(derived.key)
+            return False
         is_heard = series.newest_at == instant and derived.key in state.plan.silences
         if is_heard and state.is_telling(derived.key, instant):
-            self._hear(state, derived.key, heard_at)
+            self._hear(state, derived.key, self._heard_at(state, instant, at))
+        return True
 
     def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
         """Take over a position, unless it is older than the one that is known; tell whether it is news."""

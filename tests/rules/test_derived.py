@@ -6,6 +6,7 @@ from citybrain.attributes import Attribute
 from citybrain.units import Quantity
 from rules.derived import DERIVED, history_inputs
 from rules.derived_series import DerivedSeries
+from rules.series import Series
 
 POLLUTANTS = ("so2_1h", "no2_1h", "co_1h", "o3_1h", "pm10_1h", "pm25_1h")
 CLEAN = dict.fromkeys(POLLUTANTS, 0.0)
@@ -185,6 +186,7 @@ BAD = WHOLE | {"pm25_1h": 450.0}
 OF_PART = {name: value for name, value in WHOLE.items() if name != "pm25_1h"}
 BAD_OF_PART = {name: value for name, value in BAD.items() if name != "o3_1h"}
 AQI = {"derived": "aqi_1h", "edition": "hj633-2026"}
+AQI_OF_DAY = {"derived": "aqi_24h", "edition": "hj633-2026"}
 
 
 def air(rig, hours, **fields):
@@ -267,3 +269,37 @@ def test_a_window_over_parts_is_a_lower_bound(rig, measure, expected):
     limits = {"blue": "2 index"} if measure["take"] == "count" else {"red": "400 index"}
     driven = air(rig, [BAD_OF_PART, BAD_OF_PART, OF_PART], measure={**AQI, **measure}, at_least=limits, above=None)
     assert [event.level.value for event in driven.events][-1:] == ([expected] if expected else [])
+
+
+def day(rig, hours):
+    """Drive the index of a day by hourly means of 100 µg/m³ PM2.5, an index of 137; the hours come in this order."""
+    driven = rig(where={"site": ["aq-a"]}, measure=AQI_OF_DAY, at_least={"blue": "130 index"})
+    values = dict.fromkeys(POLLUTANTS, 1.0) | {"pm25_1h": 100.0}
+    for place, hour in enumerate(hours, 1):
+        driven.send(place * 60 + 5, values, site="aq-a", observed=hour * 60)
+    return driven
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param([*range(20)], [(20, 19)], id="in order: known from the 20th hour on"),
+        pytest.param([*range(18), 19, 18], [(20, 19)], id="the late hour makes the newest one known"),
+        pytest.param([*range(17), 18, 19, 17], [(20, 19)], id="two hours late"),
+        pytest.param([*range(4), *range(5, 20)], [], id="one hour is missing"),
+    ],
+)
+def test_a_late_hour_makes_the_later_indices_known_and_the_newest_is_judged(rig, hours, expected):
+    driven = day(rig, hours)
+    seen = [((event.sent - driven.start) // HOUR, (event.observed_at - driven.start) / HOUR) for event in driven.events]
+    assert seen == expected
+
+
+def test_a_late_hour_changes_nothing_beyond_the_reach_of_the_index():
+    derived = DerivedSeries("aqi_24h@hj633-2026", DERIVED["aqi_24h", "hj633-2026"])
+    samples = Series(keep=100 * HOUR, late_max=100 * HOUR)
+    for hour in range(0, 60, 2):
+        samples.add(hour * HOUR, 1.0)
+    assert derived.instants_from({"o3_1h": samples}, 31 * HOUR) == [at * HOUR for at in (31, *range(32, 55, 2))]
+    at_once = DerivedSeries("aqi_1h@hj633-2026", DERIVED["aqi_1h", "hj633-2026"])
+    assert at_once.instants_from({"o3_1h": samples}, 31 * HOUR) == [31 * HOUR]
