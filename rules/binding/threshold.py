@@ -14,7 +14,8 @@ from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.binding.ground import Ground, Here, SiteHere, named_by
-from rules.binding.units import OCCUPANCY, inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
+from rules.binding.units import OCCUPANCY, inputs_of, number_in, plain_unit_of, series_key, unit_of
+from rules.binding.words import full_words_of
 from rules.calendar import armed_at
 from rules.conditions import Condition, Conditions
 from rules.cycles import Cycle
@@ -236,7 +237,7 @@ class ThresholdBinder(LimitsBinder):
             rule=self._rule,
             timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
             measures=measures,
-            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
+            words=tuple(full_words_of(entry, self._entry, self._registry) for entry in entries.values()),
             limits=limits,
             only_while=self._conditions(self._entry.only_while, measures, site),
             clear_when=self._conditions(self._entry.clear_when, measures, site),
