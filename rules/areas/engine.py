@@ -208,8 +208,5 @@ class AreaEngine:
             self._schedule(state, due.series)
             return
         heard.passed, heard.due = 1, None
-        place, _, site = due.series.partition("|")
-        state.mute[int(place)].add(site)
-        self._judge(state, When(state.newest_at, due.at), events)
         if state.standing.judge.is_blind(state):
             self._publisher.mark_silent(state, state.standing, When(due.at, due.at), events)

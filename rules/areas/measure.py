@@ -80,7 +80,7 @@ class AreaView(SiteView, Protocol):
 
     newest_at: int  # The instant that it was judged as of, at least.
     values: Sequence[Mapping[str, Measured]]  # Per measure: the last value of each site.
-    mute: Sequence[Set[str]]  # Per measure: the sites whose last value is known no more.
+    mute: Sequence[Set[str]]  # Per measure: the sites that do not know any more.
     records: Sequence[Mapping[str, AlertRecord]]  # Per measure: the alerts that it counts, open or lately closed.
 
 

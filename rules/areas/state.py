@@ -46,7 +46,7 @@ class GroupState:
     clock: LogClock
     standing: Standing
     values: list[dict[str, Measured]]  # Per measure, the last that each site said.
-    mute: list[set[str]]  # Per measure, the sites that have fallen silent since, or say that they do not know.
+    mute: list[set[str]]  # Per measure, the sites that have said since that they do not know.
     records: list[dict[str, AlertRecord]]
     heard: dict[str, Heard] = field(default_factory=dict)
     newest_at: int = 0  # The instant that it was judged as of, at least.

@@ -17,6 +17,7 @@ from citybrain.sites import SiteFile
 from citybrain.zones import ZoneFile
 from rules.ruleset import SHIPPED_RULES, load_rules
 from rules.shape.file import RuleFile
+from rules.shape.rule import RuleTest
 from rules.trial import parse_series, run_trials
 
 SHIPPED_SET = load_rules()
@@ -26,6 +27,13 @@ FILES = sorted([*SHIPPED_RULES.rglob("*.yaml"), *SHIPPED.rglob("*.yaml")])
 
 def entry_of(rule_id: str):
     return SHIPPED_SET.rules[rule_id].entry
+
+
+def _series_of(test: RuleTest) -> Iterator[tuple[str, str, str]]:
+    """Yield site, metric and the written values of everything that a test feeds in."""
+    for site, values in test.all_values().items():
+        for metric, text in values.items():
+            yield site, metric, text
 
 
 @pytest.mark.parametrize("rule_id", RULES)

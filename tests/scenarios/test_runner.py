@@ -31,6 +31,8 @@ GOLDEN = {
         "fd-04": 4,
         "fd-11": 4,
         "fr-03-detector": 2,
+        "fr-03-zone": 1,
+        "ts-01": 1,
         "ts-02": 1,
     },
     "highest": Level.RED,
