@@ -4,9 +4,9 @@ The edition of a standard is a parameter of the rule: what was right in 2019 is 
 themselves stand in `rules.indices`; here is which metrics they take, and how they are called.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from citybrain.attributes import Attribute
 from citybrain.instants import DAY, HOUR
@@ -15,7 +15,7 @@ from citybrain.units import Quantity
 from rules.indices import parking
 from rules.indices.air import AirQuality, Edition, aqi_1h
 from rules.indices.air_hours import aqi_1h_of_hours, aqi_24h_of_hours
-from rules.indices.limits import Share, grade_1_share, permit_share
+from rules.indices.limits import GRADE_1_1H, Share, grade_1_share, permit_share
 from rules.indices.water import WaterBody, water_class
 from rules.indices.weather import heat_index
 
@@ -31,11 +31,18 @@ _DISCHARGES = (
 )
 
 
+class Found(NamedTuple):
+    """A derived value, and the inputs that are missing and might have made it greater; the worst of them decides."""
+
+    value: float
+    missing: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A derived value: what it is computed from and how.
 
-    `compute` takes the known inputs as of one instant and the site's attributes, and returns None where it cannot
+    `find` takes the known inputs as of one instant and the site's attributes, and returns None where it cannot
     say. With `same_instant` only inputs of that very instant count, as the hourly means of one hour do. With a
     `history` it takes, for every input, the values of so many milliseconds as (hours ago, value).
     """
@@ -43,7 +50,7 @@ class Derived:
     words: Words
     unit: str
     inputs: tuple[str, ...]
-    compute: Callable[[Any, Attributes], float | None]
+    find: Callable[[Any, Attributes], Found | None]
     same_instant: bool = False
     history: int = 0
 
@@ -54,33 +61,45 @@ def history_inputs(instants: Sequence[int], values: Sequence[float], instant: in
     return sorted(by_hour.items(), reverse=True)
 
 
-def _occupancy(inputs: Inputs, attributes: Attributes) -> float | None:
+def _occupancy(inputs: Inputs, attributes: Attributes) -> Found | None:
     capacity = attributes.get("capacity")
     if "occupied" not in inputs or not isinstance(capacity, Quantity):
         return None
     share = parking.occupancy(inputs["occupied"], capacity.number, inputs.get("out_of_service", 0.0))
-    return None if share is None else float(share)
+    return None if share is None else Found(float(share))
 
 
-def _index_of(quality: AirQuality | None) -> float | None:
-    return None if quality is None else float(quality.index)
+def _index_of(quality: AirQuality | None) -> Found | None:
+    if quality is None:
+        return None
+    return Found(float(quality.index), tuple(f"{pollutant}_1h" for pollutant in quality.missing))
 
 
-def _ratio_of(share: Share | None) -> float | None:
-    return None if share is None else share.ratio
+def _permit_share(inputs: Inputs, attributes: Attributes) -> Found | None:
+    """Return the worst share of the permit. What the permit does not name is not missed."""
+    share = permit_share(inputs, attributes)
+    return _worst_of(share, inputs, (name for name in _DISCHARGES if f"permit_{name}" in attributes))
 
 
-def _water_class(inputs: Inputs, attributes: Attributes) -> float | None:
+def _worst_of(share: Share | None, inputs: Inputs, expected: Iterable[str]) -> Found | None:
+    return None if share is None else Found(share.ratio, _missing(inputs, expected))
+
+
+def _missing(inputs: Inputs, expected: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in expected if name not in inputs)
+
+
+def _water_class(inputs: Inputs, attributes: Attributes) -> Found | None:
     """Return the class 1 to 6. A site that does not say otherwise lies at a river."""
     is_lake = attributes.get("water_body") == ("lake",)
     found = water_class(inputs, WaterBody.LAKE if is_lake else WaterBody.RIVER)
-    return None if found is None else float(found.number)
+    return None if found is None else Found(float(found.number), _missing(inputs, _WATER_ITEMS))
 
 
-def _heat_index(inputs: Inputs, _attributes: Attributes) -> float | None:
+def _heat_index(inputs: Inputs, _attributes: Attributes) -> Found | None:
     if len(inputs) < 2:
         return None
-    return heat_index(inputs["air_temperature"], inputs["humidity"])
+    return Found(heat_index(inputs["air_temperature"], inputs["humidity"]))
 
 
 _AQI_NOW = Words("空气质量指数(实时)", "Air quality index (real-time)")
@@ -127,14 +146,14 @@ DERIVED: Mapping[tuple[str, str | None], Derived] = {
         _SHARE,
         "x",
         _DISCHARGES,
-        lambda inputs, attributes: _ratio_of(permit_share(inputs, attributes)),
+        _permit_share,
         same_instant=True,
     ),
     ("worst_share_of_limit", "gb3095-2026-grade1"): Derived(
         _SHARE,
         "x",
         _GASES_AND_PARTICLES,
-        lambda inputs, _: _ratio_of(grade_1_share(inputs)),
+        lambda inputs, _: _worst_of(grade_1_share(inputs), inputs, GRADE_1_1H),
         same_instant=True,
     ),
 }

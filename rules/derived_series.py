@@ -1,5 +1,6 @@
 """A series of a site that is computed from others, value by value."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from citybrain.attributes import attributes_at
 from citybrain.registry import Registry
 from citybrain.sites import Site
-from rules.derived import Derived, history_inputs
+from rules.derived import Derived, Found, history_inputs
 from rules.series import Series
 
 
@@ -24,14 +25,33 @@ class DerivedSeries:
         keys = tuple(f"{metric}{separator}{flags}" for metric in self.derived.inputs)
         object.__setattr__(self, "inputs", keys)
 
-    def value_at(self, series: Mapping[str, Series], instant: int, site: Site, registry: Registry) -> float | None:
+    def instants_from(self, series: Mapping[str, Series], instant: int) -> list[int]:
+        """Return the instants, oldest first, whose values a new sample of the instant changes: its own and later ones.
+
+        Whether there was a value before does not matter: the new sample may be the one that was missing.
+        """
+        if self.derived.same_instant:
+            return [instant]
+        found = {instant}
+        for key in self.inputs:
+            samples = series.get(key)
+            if samples is not None:
+                found.update(samples.instants[bisect_right(samples.instants, instant) :])
+        return sorted(at for at in found if not self.derived.history or at - instant < self.derived.history)
+
+    def is_whole(self, found: Found, series: Mapping[str, Series], site: Site) -> bool:
+        """Tell whether nothing is missing that the site measures: what it never sent is not missed."""
+        if not found.missing:
+            return True
+        pairs = zip(self.derived.inputs, self.inputs, strict=True)
+        return not any(key in series and metric in site.metrics for metric, key in pairs if metric in found.missing)
+
+    def value_at(self, series: Mapping[str, Series], instant: int, site: Site, registry: Registry) -> Found | None:
         """Return the value as of an instant from the series of the site, or None where nobody can say."""
         inputs = (
             self._histories(series, instant) if self.derived.history else self._known(series, instant, site, registry)
         )
-        return self.derived.compute(
-            inputs, attributes_at(site.attributes, instant) if site.is_dated else site.attributes
-        )
+        return self.derived.find(inputs, attributes_at(site.attributes, instant) if site.is_dated else site.attributes)
 
     def _histories(self, series: Mapping[str, Series], instant: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -18,7 +18,6 @@ from pydantic import ValidationError
 
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
-from citybrain.instants import DAY, MINUTE, SECOND
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
 from rules.deadlines import HELD, LogClock, Silence
@@ -26,6 +25,7 @@ from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
+from rules.refusals import AHEAD_MAX, BEHIND_MAX, Refusal, refusal, rejections, wrong_clock
 from rules.rule import Heard
 from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
@@ -34,8 +34,6 @@ from rules.silence import ANY_METRIC
 from rules.site_plan import SitePlan
 from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
-AHEAD_MAX = 5 * MINUTE
-BEHIND_MAX = 30 * DAY  # Older comes from a clock that was never set, not from a link that was down.
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 SNAPSHOT_VERSION = 3
 
@@ -50,9 +48,6 @@ class Judgement:
 
 
 NOTHING = Judgement()
-
-
-_Refusal = tuple[Reason, str, str]  # Why one metric of a reading was not taken: reason, metric, text.
 
 
 class Engine:
@@ -112,20 +107,20 @@ class Engine:
                 return self._judgement(events, (rejection,) if rejection is not None else ())
             state = self._meet(site)
         if not at - BEHIND_MAX <= reading.observed_at <= at + AHEAD_MAX:
-            return self._judgement(events, (_wrong_clock(reading, at),))
+            return self._judgement(events, (wrong_clock(reading, at),))
         if state.hold is not None:
             if (due := state.hold.keep(reading, at)) is not None:
                 self._clock.schedule_wake(state.id, HELD, due)
                 return self._judgement(events)
             self._wait_for(state)
-        refused: list[_Refusal] = []
+        refused: list[Refusal] = []
         self._judge_reading(state, reading, at, events, refused)
         if not (events or refused or self._refused or self._signals):
             return NOTHING
-        return self._judgement(events, _rejections(reading.site, refused))
+        return self._judgement(events, rejections(reading.site, refused))
 
     def _judge_reading(
-        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list["_Refusal"]
+        self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list[Refusal]
     ) -> None:
         """Take a reading in and judge what it touches."""
         touched: list[str] = []
@@ -272,9 +267,9 @@ class Engine:
         """Judge the readings that were held for long enough."""
         self._wait_for(state)
         for reading in state.hold.release(at) if state.hold is not None else ():
-            refused: list[_Refusal] = []
+            refused: list[Refusal] = []
             self._judge_reading(state, reading, at, events, refused)
-            self._refused += [replace(one, reading=reading) for one in _rejections(reading.site, refused)]
+            self._refused += [replace(one, reading=reading) for one in rejections(reading.site, refused)]
 
     def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
         """Return when, on the living clock, a reading counts as heard.
@@ -354,9 +349,7 @@ class Engine:
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
         return site, None
 
-    def _take_in(
-        self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[_Refusal]
-    ) -> None:
+    def _take_in(self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[Refusal]) -> None:
         """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
         plan, instant = state.plan, reading.observed_at
         heard_at, has_news = self._heard_at(state, instant, at), False
@@ -376,9 +369,9 @@ class Engine:
                 elif arrival is Arrival.INSIDE:
                     touched.append(key)
                 else:
-                    refused.append(_refusal(arrival, key.partition("|")[0]))
+                    refused.append(refusal(arrival, key.partition("|")[0]))
         if plan.derived and touched:
-            self._derive(state, touched, instant, heard_at)
+            self._derive(state, touched, instant, at)
         if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
             has_news = True
             touched.append(POSITION)
@@ -388,7 +381,7 @@ class Engine:
             self._hear(state, ANY_METRIC, heard_at)
             touched.append(ANY_METRIC)
 
-    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[_Refusal]) -> tuple[str, ...]:
+    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[Refusal]) -> tuple[str, ...]:
         """Return the keys of the series that take a value of the reading; none if it is refused."""
         shelf = plan.shelves.get(metric) or plan.shelf(metric, self._registry)
         if shelf is None:
@@ -412,32 +405,28 @@ class Engine:
             series = state.series[key] = new_series(state.plan, key)
         return series
 
-    def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
+    def _derive(self, state: SiteState, touched: list[str], instant: int, at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.inputs for key in touched):
-                continue
-            instants = {instant}
-            if not derived.derived.same_instant and derived.key in state.series:
-                known = state.series[derived.key].instants
-                instants.update(at for at in reversed(known) if at > instant)
-            for one in sorted(instants):
-                self._derive_at(state, touched, derived, one, heard_at)
+            if any(key in derived.inputs for key in touched):
+                instants = derived.instants_from(state.series, instant)
+                # All of them are computed, so `any` will not do.
+                if True in [self._derive_at(state, derived, one, at) for one in instants]:
+                    touched.append(derived.key)
 
-    def _derive_at(
-        self, state: SiteState, touched: list[str], derived: DerivedSeries, instant: int, heard_at: int
-    ) -> None:
-        value = derived.value_at(state.series, instant, state.plan.site, self._registry)
-        if value is None:
+    def _derive_at(self, state: SiteState, derived: DerivedSeries, instant: int, at: int) -> bool:
+        """Compute one derived value; tell whether that changes anything."""
+        found = derived.value_at(state.series, instant, state.plan.site, self._registry)
+        if found is None:
             # A revision may take away what was known.
-            if derived.key in state.series and state.series[derived.key].remove(instant):
-                touched.append(derived.key)
-            return
-        arrival = self._series(state, derived.key).add(instant, value)
-        if arrival in (Arrival.NEWEST, Arrival.INSIDE):
-            touched.append(derived.key)
-        if arrival is Arrival.NEWEST and derived.key in state.plan.silences:
-            self._hear(state, derived.key, heard_at)
+            return derived.key in state.series and state.series[derived.key].remove(instant)
+        series, is_whole = self._series(state, derived.key), derived.is_whole(found, state.series, state.plan.site)
+        if series.compute(instant, found.value, is_whole=is_whole) not in (Arrival.NEWEST, Arrival.INSIDE):
+            return False
+        is_heard = series.newest_at == instant and derived.key in state.plan.silences
+        if is_heard and state.is_telling(derived.key, instant):
+            self._hear(state, derived.key, self._heard_at(state, instant, at))
+        return True
 
     def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
         """Take over a position, unless it is older than the one that is known; tell whether it is news."""
@@ -471,31 +460,3 @@ def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
         elif key == POSITION and state.position_at is not None:
             newest = max(newest, state.position_at)
     return newest
-
-
-def _refusal(arrival: Arrival, metric: str) -> _Refusal:
-    """Return what is said of a value that changes nothing."""
-    if arrival is Arrival.LATE:
-        return Reason.LATE, metric, f"{metric} is older than the newest by more than the feed allows"
-    return Reason.DUPLICATE, metric, f"{metric} of this instant was there before, with the same value"
-
-
-def _rejections(site: str, refused: list[_Refusal]) -> tuple[Rejection, ...]:
-    """Return one rejection per reason, in the order of the first of each."""
-    by_reason: dict[Reason, list[_Refusal]] = {}
-    for refusal in refused:
-        by_reason.setdefault(refusal[0], []).append(refusal)
-    return tuple(
-        Rejection(reason, "; ".join(text for _, _, text in told), site, tuple(metric for _, metric, _ in told))
-        for reason, told in by_reason.items()
-    )
-
-
-def _wrong_clock(reading: Reading, at: int) -> Rejection:
-    ahead = reading.observed_at - at
-    text = (
-        f"observed {ahead // SECOND} s after it was received"
-        if ahead > 0
-        else f"observed {-ahead // DAY} days before it was received, expected at most {BEHIND_MAX // DAY}"
-    )
-    return Rejection(Reason.CLOCK, text, reading.site)

@@ -103,7 +103,8 @@ def _recent(spec: Measure, own: Own, series: Series, newest_at: int) -> tuple[li
     """
     if spec.span == 0:
         first, end = series.window(newest_at - 1, own.over)
-        return [Slot(1, value, 0.0) for value in series.values[first:end]], own.over / spec.period
+        samples = zip(series.instants[first:end], series.values[first:end], strict=True)
+        return [Slot(1, value, 0.0) for at, value in samples if at not in series.in_part], own.over / spec.period
     count = own.over // spec.span
     values: list[float] = []
     for number in range(1, count + 1):

@@ -191,6 +191,11 @@ def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> M
 
 def measure(spec: Measure, series: Series, instant: int) -> Measured:
     """Return the measure's value as of the instant."""
+    found = _measured(spec, series, instant)
+    return _in_part(spec, series, found) if series.in_part and found.value is not None else found
+
+
+def _measured(spec: Measure, series: Series, instant: int) -> Measured:
     place = series.place_at(instant)
     if place is None:
         return UNKNOWN
@@ -211,6 +216,30 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
             return _slope(spec, series, newest_at)
         case Step.TREND:
             return _trend(spec, series, place)
+
+
+def _in_part(spec: Measure, series: Series, found: Measured) -> Measured:
+    """Return a measure some of whose samples are lower bounds: what it still says of the true one."""
+    first = _first_read(spec, series, found.newest_at)
+    lower = {at for at in series.in_part if first <= at <= found.newest_at}
+    if not lower or spec.take in (Take.COUNT, Take.COVERAGE):
+        return found
+    # What cannot fall where a sample rises is itself a lower bound.
+    rises = first not in lower if spec.step is Step.CHANGE else spec.step in (Step.NEWEST, Step.WINDOW)
+    is_bound = rises and spec.take is not Take.RANGE and found.bound in (Bound.EXACT, Bound.AT_LEAST)
+    return found._replace(bound=Bound.AT_LEAST if is_bound else Bound.NOTHING)
+
+
+def _first_read(spec: Measure, series: Series, newest_at: int) -> int:
+    """Return the instant of the first sample that a known measure may read."""
+    if spec.step is Step.NEWEST or spec.take is Take.LAST:
+        return newest_at
+    start = window_start(spec, newest_at)
+    assert start is not None, "what is known has a window"
+    if spec.step is Step.CHANGE:
+        then = series.place_at(start)
+        return newest_at if then is None else series.instants[then]
+    return start + 1 if spec.step is Step.WINDOW else start
 
 
 def window_start(spec: Measure, newest_at: int) -> int | None:

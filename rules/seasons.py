@@ -43,6 +43,10 @@ class SeasonalJudge(ThresholdJudge):
         """Tell whether no streak runs and no limit of the season is surely met."""
         return self.as_of(instant - self.lead).is_quiet(memory, view, instant)
 
+    def may_be_met(self, view: SiteView, key: str, instant: int) -> bool:
+        """Tell whether a limit of the season on a series may be met as of an instant."""
+        return self.as_of(instant).may_be_met(view, key, instant)
+
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures against the limits of the season."""
         now = self.as_of(instant - self.lead)

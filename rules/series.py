@@ -1,6 +1,7 @@
 """The samples of one metric at one site, oldest first, kept as long as a window or a late reading may need them."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any
 
@@ -14,16 +15,23 @@ class Arrival(Enum):
     LATE = "late"
 
 
-class Series:
-    """Samples in the order of their instants. `keep` is how far back from the newest they are held."""
+_WHOLE: AbstractSet[int] = frozenset()  # One for all: nearly every value is measured, and whole.
 
-    __slots__ = ("instants", "keep", "late_max", "total", "values")
+
+class Series:
+    """Samples in the order of their instants. `keep` is how far back from the newest they are held.
+
+    A computed value that is the worst of several, some of which are missing, is known in part: it is a lower bound.
+    """
+
+    __slots__ = ("in_part", "instants", "keep", "late_max", "total", "values")
 
     def __init__(self, *, keep: int, late_max: int) -> None:
         self.keep = keep
         self.late_max = late_max
         self.instants: list[int] = []
         self.values: list[float] = []
+        self.in_part: AbstractSet[int] = _WHOLE  # The instants whose values are lower bounds.
         self.total = 0.0  # Of all values that are held, but for rounding.
 
     @property
@@ -54,12 +62,21 @@ class Series:
         self.total = sum(self.values)
         return Arrival.INSIDE
 
+    def compute(self, instant: int, value: float, *, is_whole: bool) -> Arrival:
+        """Put a computed value where it belongs, as `add` does. One that is whole in place of a part is new."""
+        arrival = self.add(instant, value)
+        if arrival is not Arrival.LATE and is_whole == (instant in self.in_part):
+            self.in_part = self.in_part ^ {instant}
+            return Arrival.INSIDE if arrival is Arrival.DUPLICATE else arrival
+        return arrival
+
     def remove(self, instant: int) -> bool:
         """Take the sample of an instant away; tell whether there was one."""
         place = bisect_left(self.instants, instant)
         if place == len(self.instants) or self.instants[place] != instant:
             return False
         del self.instants[place], self.values[place]
+        self.in_part = self.in_part - {instant}
         self.total = sum(self.values)
         return True
 
@@ -73,12 +90,13 @@ class Series:
         return place if place >= 0 else None
 
     def dump(self) -> list[Any]:
-        """Return the samples as plain data: the instants and the values."""
-        return [self.instants, self.values]
+        """Return the samples as plain data: the instants and the values, and which are known in part, if any are."""
+        return [self.instants, self.values, *([sorted(self.in_part)] if self.in_part else [])]
 
     def load(self, data: list[Any]) -> None:
         """Take over samples that `dump` returned."""
         self.instants, self.values = list(data[0]), [float(value) for value in data[1]]
+        self.in_part = frozenset(data[2]) if len(data) > 2 else _WHOLE
         self.total = sum(self.values)
 
     def _prune(self) -> None:
@@ -87,4 +105,6 @@ class Series:
         cut = bisect_right(self.instants, self.instants[-1] - self.keep) - 1
         if cut > 0:
             del self.instants[:cut], self.values[:cut]
+            if self.in_part:
+                self.in_part = frozenset(at for at in self.in_part if at >= self.instants[0])
             self.total = sum(self.values)

@@ -68,6 +68,17 @@ class SiteState:
         heard = self.heard.get(key)
         return self.clock.living - heard.at if heard is not None and heard.ever else 0
 
+    def is_telling(self, key: str, instant: int) -> bool:
+        """Tell whether the newest value of a computed series counts as heard.
+
+        It is whole, or bad enough for a limit all the same. The worst of what is left may be good because the bad one
+        is missing.
+        """
+        judges = (self.standings[place].judge for place in self.plan.by_series.get(key, ()))
+        return instant not in self.series[key].in_part or any(
+            isinstance(judge, ThresholdJudge) and judge.may_be_met(self, key, instant) for judge in judges
+        )
+
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, keyed by rule so that it outlives other rules.
 

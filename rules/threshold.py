@@ -174,6 +174,10 @@ class ThresholdJudge:
                 return False
         return True
 
+    def may_be_met(self, view: SiteView, key: str, instant: int) -> bool:
+        """Tell whether a limit on a series may be met as of an instant."""
+        return any(may_be_met(view.series[key], instant) for read, may_be_met in self.lowest if read == key)
+
     def is_blind(self, view: SiteView) -> bool:
         """Tell whether a series that it reads has been silent for too long to be known."""
         return is_any_silent(self, view)

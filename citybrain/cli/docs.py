@@ -12,12 +12,12 @@ from citybrain.alerts import EVENTS
 from citybrain.cli.console import err
 from citybrain.i18n import LANGUAGES, messages
 from citybrain.instants import format_duration
-from citybrain.metrics import FeedFile
+from citybrain.metrics import FeedFile, Metric, Shape
 from citybrain.model import Reading
 from citybrain.registry import load_registry
 from citybrain.rivers import RiverFile
 from citybrain.settings import Settings
-from citybrain.sites import SiteFile
+from citybrain.sites import SILENT_PERIODS, SiteFile
 from citybrain.zones import ZoneFile, ZoneKindFile
 from rules.ruleset import RuleSet, load_rules
 from rules.shape.file import RuleFile
@@ -90,12 +90,23 @@ def _metrics() -> str:
             metric.unit,
             f"{metric.range[0]:g} … {metric.range[1]:g}",
             metric.shape.value + (f" ({format_duration(metric.covers)})" if metric.covers else ""),
+            _silent_for(metric),
             metric.meaning,
             metric.source,
         ]
         for name, metric in sorted(registry.metrics.items())
     ]
-    header = ["metric", "名称", "name", "unit", "plausible range", "shape", "meaning", "source"]
+    header = [
+        "metric",
+        "名称",
+        "name",
+        "unit",
+        "plausible range",
+        "shape",
+        "unknown after a silence of",
+        "meaning",
+        "source",
+    ]
     kinds = [
         [
             f"`{name}`",
@@ -119,12 +130,32 @@ def _metrics() -> str:
         ]
         for name, kind in sorted(registry.zone_kinds.items())
     ]
+    feeds = [
+        [
+            f"`{feed.value}`",
+            info.words.zh,
+            info.words.en,
+            format_duration(info.late_max),
+            format_duration(info.reorder_for),
+        ]
+        for feed, info in sorted(registry.feeds.items())
+    ]
+    feed_header = ["feed", "名称", "name", "a reading may be late by (`late_max`)", "held for (`reorder_for`)"]
     sections = {
+        "Feeds": _table(feed_header, feeds),
         "Metrics": _table(header, rows),
         "Kinds of site": _table(kind_header, kinds),
         "Kinds of zone": _table(["kind", "名称", "name", "attributes", "lasts"], zones),
     }
     return "\n".join(f"# {title}\n\n{table}" for title, table in sections.items())
+
+
+def _silent_for(metric: Metric) -> str:
+    """Return how long a metric may be silent before what it said is unknown."""
+    if metric.shape is Shape.ON_CHANGE:
+        return "never" if metric.silent_for is None else format_duration(metric.silent_for)
+    least = f", {format_duration(round(SILENT_PERIODS * metric.covers))} at least" if metric.covers else ""
+    return f"{SILENT_PERIODS:g} periods{least}"
 
 
 def _rules(rules: RuleSet) -> str:

@@ -1,6 +1,7 @@
 """`citybrain replay`: a trace through the engine offline, or onto the feed topics."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,11 @@ from citybrain.cli.console import AsJson, Lang, alert_line, err, out, print_json
 from citybrain.cli.publishing import Speed, publish_paced
 from citybrain.cli.shared import BrokerOption, CatalogOption, language_of, rules_in_force
 from citybrain.i18n import Language, say
+from citybrain.instants import SECOND, format_duration
 from citybrain.model import Level
+from rules.deadlines import LOG_SILENT_MAX
 from scenarios.runner import replay as replay_offline
-from simulators.trace import Trace, read_trace
+from simulators.trace import Trace, TraceRecord, read_trace
 
 
 def replay(
@@ -41,7 +44,8 @@ def _judge(trace: Trace, catalog: Path | None, language: Language, *, as_json: b
     readings, rejected = 0, Counter[str]()
     highest: dict[str, Level] = {}
     records = progress(trace, say(language, "cli.replaying"))
-    for output in replay_offline(records, rules, expects=trace.header.sites):
+    apart: list[int] = []
+    for output in replay_offline(_apart(records, apart), rules, expects=trace.header.sites):
         readings += output.readings
         rejected.update(rejection.reason.value for rejection in output.rejections)
         for event in output.events:
@@ -54,6 +58,19 @@ def _judge(trace: Trace, catalog: Path | None, language: Language, *, as_json: b
     raised = Counter(highest.values())
     levels = "  ".join(f"{say(language, f'badge.{level.value}')} {raised[level]}" for level in reversed(Level))
     err.print(say(language, "cli.replayed", readings=readings, levels=levels, rejected=sum(rejected.values())))
+    if apart:
+        longest = format_duration(max(apart))
+        err.print(say(language, "cli.silent_log", count=len(apart), longest=longest), style="yellow")
     if rejected:
         reasons = "  ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
         err.print(say(language, "cli.reasons", reasons=reasons))
+
+
+def _apart(records: Iterable[TraceRecord], found: list[int]) -> Iterator[TraceRecord]:
+    """Yield the records; add to `found` the spans between two of them in which no silence can be seen."""
+    before: int | None = None
+    for record in records:
+        if before is not None and record.at - before > LOG_SILENT_MAX:
+            found.append((record.at - before) // SECOND * SECOND)
+        before = record.at
+        yield record

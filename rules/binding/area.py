@@ -19,7 +19,8 @@ from rules.areas.records import AlertCount
 from rules.areas.seasons import seasonal_area
 from rules.binding.ground import Ground, GroupGround, GroupHere, Named, SiteHere
 from rules.binding.threshold import LimitsBinder, against_of
-from rules.binding.units import RATIO, inputs_of, metres_of, number_in, plain_unit_of, site_unit_of, unit_of, words_of
+from rules.binding.units import RATIO, inputs_of, metres_of, number_in, plain_unit_of, site_unit_of, unit_of
+from rules.binding.words import full_words_of
 from rules.calendar import armed_as_group
 from rules.conditions import Comparison, Condition, Conditions
 from rules.holding import Holding
@@ -224,7 +225,7 @@ class AreaBinder(LimitsBinder):
         counted = self._counted(entry)
         return AreaMeasure(
             spec=self._group_spec(entry, sites, here),
-            words=words_of(entry, self._registry),
+            words=full_words_of(entry, self._entry, self._registry),
             members={site.id: self._member(place, entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
             across=entry.across,

@@ -14,7 +14,8 @@ from citybrain.registry import Registry
 from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.binding.ground import Ground, Here, SiteHere, named_by
-from rules.binding.units import OCCUPANCY, inputs_of, number_in, plain_unit_of, series_key, unit_of, words_of
+from rules.binding.units import OCCUPANCY, inputs_of, number_in, plain_unit_of, series_key, unit_of
+from rules.binding.words import full_words_of
 from rules.calendar import armed_at
 from rules.conditions import Condition, Conditions
 from rules.cycles import Cycle
@@ -144,7 +145,7 @@ class LimitsBinder:
         conditions = self._conditions((*entry.conditions, *written.conditions), measures, site)
         if conditions is not None and any(member.limit is None for member in conditions.members):
             return None  # Its `and` can never be met here, so the level is not judged.
-        deadband = self._deadband(entry, numbers, number)
+        deadband = deadband_of(entry, numbers, number, self._units[entry.measure])
         return Rung(
             rank=level.rank,
             value=number,
@@ -162,14 +163,6 @@ class LimitsBinder:
         if repeated is None:
             return holding
         return replace(holding, hold=hold or 0, samples=1, repeated=_repeated(repeated, measure))
-
-    def _deadband(self, entry: LimitEntry, numbers: Sequence[float], number: float) -> float:
-        if entry.deadband is not None:
-            return number_in(parse_quantity(entry.deadband), self._units[entry.measure])
-        if number != 0:
-            return DEADBAND_SHARE * abs(number)
-        steps = [abs(first - second) for first in numbers for second in numbers if first != second]
-        return DEADBAND_SHARE * min(steps, default=0.0)
 
     def _conditions(self, entry: ConditionsEntry, measures: Sequence[Measure], site: Here) -> Conditions | None:
         is_any = isinstance(entry, ConditionList)
@@ -244,13 +237,23 @@ class ThresholdBinder(LimitsBinder):
             rule=self._rule,
             timing=Timing(self._entry.keep_firing_for, self._entry.min_life, lowest, latched=self._entry.latched),
             measures=measures,
-            words=tuple(words_of(entry, self._registry) for entry in entries.values()),
+            words=tuple(full_words_of(entry, self._entry, self._registry) for entry in entries.values()),
             limits=limits,
             only_while=self._conditions(self._entry.only_while, measures, site),
             clear_when=self._conditions(self._entry.clear_when, measures, site),
             active=armed_at(self._entry.active, site, self._registry.holidays, spans),
             tighten=self._tighten(measures, site),
         )
+
+
+def deadband_of(entry: LimitEntry, numbers: Sequence[float], number: float, unit: str) -> float:
+    """Return how far back from its number a level is left, given the numbers of all levels in their unit."""
+    if entry.deadband is not None:
+        return number_in(parse_quantity(entry.deadband), unit)
+    if number != 0:
+        return DEADBAND_SHARE * abs(number)
+    steps = [abs(first - second) for first in numbers for second in numbers if first != second]
+    return DEADBAND_SHARE * min(steps, default=0.0)
 
 
 def against_of(entry: MeasureEntry) -> Against | None:

@@ -1,5 +1,6 @@
 """The check of measures, limits and conditions."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from citybrain.problems import Problem
 from citybrain.units import parse_quantity
 from rules.areas.across import Across
 from rules.binding.meaning import has_no_history, is_sum_of_states, needs_samples
+from rules.binding.threshold import deadband_of
 from rules.binding.units import inputs_of, plain_unit_of, unit_of
 from rules.check.active import ActiveCheck
 from rules.check.base import OWN_UNIT, Loc
@@ -50,6 +52,8 @@ class LimitsCheck(ActiveCheck):
             elif limit.measure in known:
                 yield from self._limit(loc, limit, names, known, word=limit.word)
                 yield from self._reach(loc, limit.word, limit, names[limit.measure])
+                if not rule.clear_when:
+                    yield from self._clear_reach(loc, limit, names[limit.measure], known[limit.measure])
         if rule.tighten is not None:
             yield from self._conditions((*self.loc, "tighten", "while"), rule.tighten.conditions, names, known)
         yield from self._conditions((*self.loc, "only_while"), rule.only_while, names, known)
@@ -176,6 +180,34 @@ class LimitsCheck(ActiveCheck):
                         place, "R270", level=level.value, least=f"{least:g}", greatest=f"{greatest:g} {metric.unit}"
                     )
 
+    def _clear_reach(self, loc: Loc, limit: LimitEntry, measure: MeasureEntry, unit: str) -> Iterator[Problem]:
+        """Check that some plausible value is strictly on the good side of `clear`: else the alert never ends."""
+        metric = self.registry.metrics.get(measure.metric or "")
+        bounds = _range_of(measure, metric.range) if metric is not None else None
+        if bounds is None:
+            return
+        least, greatest = bounds
+        for side in limit.sides():
+            place, clear = self._clear_of(loc, limit.word, side, unit)
+            rises = side.comparison.rises
+            if clear is not None and not (least < clear if rises else greatest > clear):
+                found, sign = f"{clear:g} {unit}".strip(), "<" if rises else ">"
+                ends = {"least": f"{least:g}", "greatest": "∞" if greatest == math.inf else f"{greatest:g}"}
+                yield self.document.problem(place, "R272", found=found, sign=sign, **ends)
+
+    def _clear_of(self, loc: Loc, word: str, side: LimitEntry, unit: str) -> tuple[Loc, float | None]:
+        """Return where it is written, and what must be passed for a limit to be clear; None where that depends."""
+        if side.clear_value is not None:
+            return (*loc, "clear"), self._number(loc, side.clear_value, unit)
+        levels = {level: self._number(loc, entry.value, unit) for level, entry in side.ladder.items()}
+        lowest = next((level for level in LEVELS if level in levels), None)
+        numbers = [number for number in levels.values() if number is not None]
+        if lowest is None or len(numbers) < len(levels):
+            return loc, None
+        number = numbers[list(levels).index(lowest)]
+        deadband = deadband_of(side, numbers, number, unit)
+        return (*loc, word, lowest.value), number - deadband if side.comparison.rises else number + deadband
+
     def _band(self, loc: Loc, band: tuple[Value, Value], unit: str) -> Iterator[Problem]:
         """Check that there is room between the two values of `outside`."""
         first, second = (self._number(loc, value, unit) for value in band)
@@ -215,6 +247,18 @@ class LimitsCheck(ActiveCheck):
                 yield from self._value((*loc, condition.word), value, known[condition.measure])
             if condition.outside is not None:
                 yield from self._band((*loc, condition.word), condition.outside, known[condition.measure])
+
+
+def _range_of(measure: MeasureEntry, values: tuple[float, float]) -> tuple[float, float] | None:
+    """Return between what a measure of plausible values lies; None where that takes more than their range to say."""
+    if _keeps_range(measure):
+        return values
+    across = getattr(measure, "across", None)
+    if across is Across.COUNT or (measure.take in (Take.COUNT, Take.RANGE) and measure.operand is None):
+        return 0, math.inf
+    is_sum = across is Across.SUM or measure.take == Take.SUM
+    is_plain = measure.operand is None and measure.change_over is None and measure.slope_over is None
+    return (0, math.inf) if is_sum and is_plain and values[0] >= 0 else None
 
 
 def _keeps_range(measure: MeasureEntry) -> bool:

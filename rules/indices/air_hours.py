@@ -7,8 +7,9 @@ The days are running ones, the last 24 hours; the reports of the standards take 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from rules.indices.air import AirQuality, Edition, Mean, aqi_1h, aqi_24h
+from rules.indices.air import AirQuality, Edition, Mean, Pollutant, aqi_1h, aqi_24h
 from rules.indices.figures import not_negative
 
 Hours = Sequence[tuple[int, float]]
@@ -94,7 +95,11 @@ def aqi_24h_of_hours(series: Mapping[str, Hours], edition: Edition) -> AirQualit
         Mean.PM10_24H: _mean_24h(hourly[Mean.PM10_1H]),
         Mean.PM25_24H: _mean_24h(hourly[Mean.PM25_1H]),
     }
-    return aqi_24h(_known(means), edition)
+    found = aqi_24h(_known(means), edition)
+    if found is None or _is_whole_day(hourly[Mean.O3_1H]):
+        return found
+    missing = {*found.missing, Pollutant.O3}  # Its greatest 8 h mean may be of an hour that is not there.
+    return replace(found, missing=tuple(name for name in Pollutant if name in missing))
 
 
 def _checked(series: Mapping[str, Hours]) -> dict[Mean, dict[int, float]]:
@@ -127,8 +132,11 @@ def _mean_24h(values: Mapping[int, float]) -> float | None:
 def _max_8h(values: Mapping[int, float]) -> float | None:
     means = [_mean_8h(values, ended) for ended in _WINDOWS_8H]
     greatest = max((mean for mean in means if mean is not None), default=None)
-    is_whole = sum(hour < 24 for hour in values) >= VALUES_24H_MIN
-    return greatest if is_whole or (greatest is not None and greatest > _O3_8H_LIMIT) else None
+    return greatest if _is_whole_day(values) or (greatest is not None and greatest > _O3_8H_LIMIT) else None
+
+
+def _is_whole_day(values: Mapping[int, float]) -> bool:
+    return sum(hour < 24 for hour in values) >= VALUES_24H_MIN
 
 
 def _mean(values: Mapping[int, float], window: Iterable[int], least: int) -> float | None:

@@ -178,3 +178,29 @@ def test_readings_more_frequent_than_the_period_do_not_cover_a_window_sooner():
     # A gauge of 5 minutes that speaks every minute for ten minutes has not seen an hour.
     found = value_at(spec(WINDOW, 60, take=Take.MEAN), series({float(minute): 9.0 for minute in range(10)}), 9)
     assert found[1] is Bound.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("step", "minutes", "take", "part", "expected"),
+    [
+        pytest.param(NEWEST, 0, None, [10], Bound.AT_LEAST, id="newest"),
+        pytest.param(NEWEST, 0, None, [5], Bound.EXACT, id="an older one is not read"),
+        pytest.param(WINDOW, 10, Take.MAX, [5], Bound.AT_LEAST, id="max"),
+        pytest.param(WINDOW, 10, Take.MEAN, [5], Bound.AT_LEAST, id="mean"),
+        pytest.param(WINDOW, 10, Take.MEAN, [0], Bound.EXACT, id="before the window"),
+        pytest.param(WINDOW, 60, Take.MEAN, [5], Bound.NOTHING, id="mean of too few"),
+        pytest.param(WINDOW, 10, Take.MIN, [5], Bound.AT_LEAST, id="min"),
+        pytest.param(WINDOW, 60, Take.MIN, [5], Bound.NOTHING, id="min of too few"),
+        pytest.param(WINDOW, 10, Take.RANGE, [5], Bound.NOTHING, id="range"),
+        pytest.param(WINDOW, 10, Take.COUNT, [5], Bound.EXACT, id="count"),
+        pytest.param(WINDOW, 10, Take.LAST, [5], Bound.EXACT, id="last is whole"),
+        pytest.param(CHANGE, 10, None, [10], Bound.AT_LEAST, id="change to a part"),
+        pytest.param(CHANGE, 10, None, [0], Bound.NOTHING, id="change from a part"),
+        pytest.param(SLOPE, 10, None, [0], Bound.NOTHING, id="slope"),
+    ],
+)
+def test_of_values_known_in_part_a_measure_says_what_is_sure(step, minutes, take, part, expected):
+    made = every_five(1.0, 2.0, 3.0)
+    for minute in part:
+        made.compute(minute * MINUTE, made.values[minute // 5], is_whole=False)
+    assert measure(spec(step, minutes, take=take), made, 10 * MINUTE).bound is expected

@@ -2,6 +2,9 @@
 
 import pytest
 
+from rules.binding.words import full_words_of
+from rules.shape.threshold import ThresholdRule
+
 
 def test_a_stage_above_the_base_is_judged_by_the_difference(rig):
     # A has a base stage of its own; the attribute is taken off every value.
@@ -96,3 +99,63 @@ def test_an_unknown_condition_tightens_nothing(rig):
     )
     driven.series("3.5 3.5 4")
     assert driven.seen == ["10 blue firing"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "limit", "zh", "en"),
+    [
+        pytest.param(
+            {"minus": {"site": "warning_stage"}},
+            "0.5 m",
+            "水位较本站警戒水位高出 1 m ≥ 0.5 m",
+            "Stage above the site's warning stage 1 m ≥ 0.5 m",
+            id="minus",
+        ),
+        pytest.param(
+            {"minus": "3 m"}, "0.5 m", "水位较3 m高出 2 m ≥ 0.5 m", "Stage above 3 m 2 m ≥ 0.5 m", id="a quantity"
+        ),
+        pytest.param(
+            {"divided_by": {"site": "warning_stage"}},
+            "1.2 x",
+            "水位与本站警戒水位之比 1.25 x ≥ 1.2 x",
+            "Stage relative to the site's warning stage 1.25 x ≥ 1.2 x",
+            id="divided by",
+        ),
+    ],
+)
+def test_a_headline_names_what_a_measure_is_set_against(rig, measure, limit, zh, en):
+    driven = rig(measure={"metric": "stage", **measure}, at_least={"blue": limit})
+    driven.series("5")
+    (event,) = driven.events
+    assert zh in event.headline.zh
+    assert en in event.headline.en
+
+
+@pytest.mark.parametrize(
+    ("operand", "zh", "en"),
+    [
+        (
+            {"own": "median", "over": "3d", "at": "same_hour"},
+            "较自身过去3d同一小时的中位数高出",
+            "above its own median of the same hour in the past 3d",
+        ),
+        ({"own": "p10", "over": "4h"}, "较自身过去4h的第10百分位高出", "above its own 10th percentile of the past 4h"),
+        (
+            {"own": "mean", "over": "14d", "at": "same_weekday_slot"},
+            "较自身过去14d每周同一时刻的平均值高出",
+            "above its own mean of the same time of the week in the past 14d",
+        ),
+        ({"zone": "some_new_level"}, "较区域some new level高出", "above the zone's some new level"),
+        ({"measure": "other"}, "较水位(1h最高)高出", "above Stage (greatest in 1h)"),
+    ],
+)
+def test_each_kind_of_operand_has_words(city, rule, operand, zh, en):
+    measures = {
+        "value": {"metric": "stage", "minus": operand},
+        "other": {"metric": "stage", "over": "1h", "take": "max"},
+    }
+    limits = [{"measure": "value", "at_least": {"blue": "1 m"}}]
+    entry = ThresholdRule.model_validate(rule(measure=None, measures=measures, limits=limits))
+    words = full_words_of(entry.all_measures()["value"], entry, city)
+    assert words.zh.endswith(zh)
+    assert words.en.endswith(en)

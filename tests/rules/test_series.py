@@ -78,3 +78,23 @@ def test_a_series_survives_its_plain_form():
     made, other = series((1, 2.0), (3, 4.0)), series()
     other.load(made.dump())
     assert (other.instants, other.values) == ([1, 3], [2.0, 4.0])
+
+
+def test_a_value_known_in_part_is_remembered_until_it_is_whole_or_gone():
+    made = series((100, 1.0), (200, 2.0))
+    assert made.compute(300, 5.0, is_whole=False) is Arrival.NEWEST
+    assert made.compute(300, 5.0, is_whole=False) is Arrival.DUPLICATE
+    again = series()
+    again.load(made.dump())
+    assert (again.in_part, again.dump()) == ({300}, made.dump())
+    assert again.remove(300)
+    assert not again.in_part
+    assert made.compute(300, 5.0, is_whole=True) is Arrival.INSIDE, "it says more than before"
+    assert made.dump() == [[100, 200, 300], [1.0, 2.0, 5.0]]
+
+
+def test_what_is_known_in_part_is_dropped_with_its_sample():
+    made = series(keep=100)
+    for instant in range(0, 1000, 10):
+        made.compute(instant, 1.0, is_whole=False)
+    assert made.in_part == set(made.instants)

@@ -128,7 +128,7 @@ def test_the_index_of_the_hour_just_ended(edition, series, expected):
             NEW, clean(co_1h=level(4, 19), no2_1h=level(180, 24)), quality(150, "no2", "co"), id="too few, but bad"
         ),
         pytest.param(
-            NEW, clean(o3_1h=level(265, 6)), quality(200, "o3"), id="a bad third of a day of ozone is not lost"
+            NEW, clean(o3_1h=level(265, 6)), quality(200, "o3", "o3"), id="a bad third of a day of ozone is not lost"
         ),
         pytest.param(OLD, clean(o3_1h=[(0, 1000), *level(900, 23, first=1)]), quality(400, "o3"), id="2012: worst 1 h"),
         pytest.param(
