@@ -18,24 +18,13 @@ from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, Checkpoints
+from streams.log import Outgoing
 from streams.telemetry import Telemetry
 from streams.topics import Names, partition_of
 
 SEEK_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
 ROUTED_MAX = 100_000  # Keys that are remembered to be in the right partition.
 SEEKS_MAX = 5  # and how often it is asked for before this process is given up.
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to send."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    timestamp: int | None = None  # Milliseconds; None: now.
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Log(Protocol):
@@ -135,6 +124,14 @@ class SiteStage:
             owned.next_offset = delivery.offset + 1
             if self._clock.monotonic() - owned.saved_at >= self._every:
                 await self._save(owned)
+
+    async def own(self, feed: Feed, partition: int) -> int:
+        """Take a partition over and return the offset to read it from."""
+        return (await self._restore(feed, partition)).next_offset
+
+    async def save(self, feed: Feed, partition: int) -> None:
+        """Write a checkpoint of a partition of ours if it has moved since its last one."""
+        await self._save_each([self._owned[feed, partition]])
 
     async def save_all(self) -> None:
         """Write a checkpoint of every partition that has moved since its last one."""

@@ -1,7 +1,8 @@
-"""The worker: Faust gives the group, the assignment, the consumer and the producer; the site stage does the work.
+"""The worker: Faust gives the group, the assignment and the consumer; the lanes do the work.
 
-One agent with concurrency 1 takes the raw records of all feed topics. Nothing may leave its loop: a fault of a record
-is a rejection, anything else ends the process, and whoever started it starts it again (docs/adr/0003, 0005).
+One agent with concurrency 1 takes the chunks of all feed topics and only hands each to the lane of its partition.
+Nothing may leave its loop: a fault of a record is a rejection, anything else ends the process, and whoever started it
+starts it again (docs/adr/0003, 0005).
 """
 
 import asyncio
@@ -12,7 +13,6 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-import aiokafka
 import faust
 from faust.types import TP
 from yarl import URL
@@ -23,15 +23,16 @@ from citybrain.errors import MissingError
 from citybrain.instants import SECOND
 from citybrain.model import ControlKind, Feed, Status
 from citybrain.settings import Settings
-from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, encode, newest
 from streams.clients import Broker, topic_names
 from streams.health import Pulse
-from streams.site_stage import Delivery, Outgoing, SiteStage
+from streams.lanes import Lane, SourceRecord
+from streams.log import LogReader, LogWriter, Outgoing
+from streams.site_stage import Delivery, SiteStage
 from streams.telemetry import Telemetry
-from streams.topics import STATE_BYTES_MAX, Names
-from streams.transport import EmbeddedTransport, Transport
+from streams.topics import Names
+from streams.transport import ChunkScheduler, EmbeddedTransport, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,11 @@ CLOCK_AFTER = 2 * SECOND  # An owner that has heard nothing for so long appends 
 # How many records from its end a state partition is read: the newest is what counts, and a late writer of an older
 # one may stand behind it.
 STATE_TAIL = 16
-SEND_TIMEOUT_S = 60
-READS_MAX = 30  # Seconds to wait for a record that must be there.
 TURN_S = 1.0
 
 
 class SiteWorker:
-    """One worker process: the Faust application around a site stage."""
+    """One worker process: the Faust application around the lanes of its partitions."""
 
     def __init__(
         self, rules: RuleSet, settings: Settings, *, telemetry: Telemetry, pulse: Pulse, clock: Clock | None = None
@@ -58,7 +57,12 @@ class SiteWorker:
         self._telemetry = telemetry
         self._pulse = pulse
         self._feeds = {self._names.feed(feed): feed for feed in Feed}
+        self._lanes: dict[TP, Lane] = {}
         self._heard: dict[TP, int] = {}  # When a partition last gave a record, on the monotonic clock.
+        self._is_stopping = False
+        self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
+        self._writer = LogWriter(self._broker, linger_ms=0)
+        self._reader = LogReader(self._broker)
         self.app = self._make_app()
         self.stage = SiteStage(
             rules,
@@ -88,52 +92,44 @@ class SiteWorker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await self.app.start()
-        stopped = asyncio.create_task(self.app.wait_until_stopped())
-        asked = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if self.app.crash_reason is not None:
-            logger.critical("the application crashed", exc_info=self.app.crash_reason)
-            os._exit(FAILED)
-        await self.app.stop()
+        async with self.started():
+            stopped = asyncio.create_task(self.app.wait_until_stopped())
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if self.app.crash_reason is not None:
+                logger.critical("the application crashed", exc_info=self.app.crash_reason)
+                os._exit(FAILED)
         for task in (stopped, asked):
             task.cancel()
+
+    @contextlib.asynccontextmanager
+    async def started(self) -> AsyncIterator[None]:
+        """Judge for the length of the `with` block."""
+        await self._writer.start()
+        await self._reader.start()
+        await self.app.start()
+        try:
+            yield
+        finally:
+            self._is_stopping = True
+            await self._let_go()
+            await self.app.stop()
+            await self._reader.stop()
+            await self._writer.stop()
 
     # The log, as the site stage sees it
 
     async def send(self, records: Sequence[Outgoing]) -> None:
         """Send records and wait until all of them are acknowledged."""
-        producer = self.app.producer
-        pending = [
-            await producer.send(
-                record.topic,
-                record.key,
-                record.value,
-                record.partition,
-                record.timestamp / SECOND if record.timestamp is not None else None,
-                dict(record.headers),
-            )
-            for record in records
-        ]
-        await asyncio.wait_for(asyncio.gather(*pending), SEND_TIMEOUT_S)
+        await self._writer.send(records)
 
     async def seek(self, feed: Feed, partition: int, offset: int) -> None:
         """Have the partition delivered from the offset on."""
-        self.app.add_future(self._refetch(TP(self._names.feed(feed), partition), offset))
-
-    async def _refetch(self, tp: TP, offset: int) -> None:
-        try:
-            await self.app.consumer.refetch(tp, offset)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            _die("a partition could not be fetched again")
+        await self._lanes[TP(self._names.feed(feed), partition)].refetch(offset)
 
     async def first_offset(self, feed: Feed, partition: int) -> int:
         """Return the oldest offset that the partition still has."""
-        place = TP(self._names.feed(feed), partition)
-        found = await self.app.consumer.earliest_offsets(place)
-        return int(found[place])
+        return await self._reader.first_offset(self._names.feed(feed), partition)
 
     def partition_count(self, feed: Feed) -> int:
         """Return how many partitions the feed's topic has."""
@@ -141,42 +137,17 @@ class SiteWorker:
 
     async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
         """Return the least offset, from the given one on, that the partition has a record at."""
-        place = aiokafka.TopicPartition(self._names.feed(feed), partition)
-        async with self._reader(place) as consumer:
-            consumer.seek(place, offset)
-            for _ in range(READS_MAX):
-                batch = await consumer.getmany(place, timeout_ms=SECOND, max_records=1)
-                if records := batch.get(place):
-                    return int(records[0].offset)
-        raise MissingError(f"{place.topic}/{place.partition} gives no record from offset {offset} on")
+        return await self._reader.next_offset(self._names.feed(feed), partition, offset)
 
     # The checkpoints
 
     async def load(self, feed: Feed, partition: int) -> Checkpoint | None:
         """Return the newest checkpoint that the state topic holds for a partition."""
-        place = aiokafka.TopicPartition(self._names.state(feed), partition)
-        async with self._reader(place) as consumer:
-            first = (await consumer.beginning_offsets([place]))[place]
-            end = (await consumer.end_offsets([place]))[place]
-            consumer.seek(place, max(first, end - STATE_TAIL))
-            values: list[bytes] = []
-            while await consumer.position(place) < end:
-                batch = await consumer.getmany(place, timeout_ms=SECOND)
-                values += [record.value for record in batch.get(place, ()) if record.value is not None]
-        return newest(values)
-
-    @contextlib.asynccontextmanager
-    async def _reader(self, place: Any) -> AsyncIterator[Any]:
-        """Read one partition outside the group, at whichever offset is asked for."""
-        consumer = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        try:
-            consumer.assign([place])
-            yield consumer
-        finally:
-            await consumer.stop()
+        topic = self._names.state(feed)
+        first = await self._reader.first_offset(topic, partition)
+        end = await self._reader.end_offset(topic, partition)
+        records = await self._reader.records(topic, partition, max(first, end - STATE_TAIL), end)
+        return newest([record.value for record in records if record.value is not None])
 
     async def save(self, feed: Feed, partition: int, checkpoint: Checkpoint) -> None:
         """Append a checkpoint to the state topic and wait for its acknowledgement."""
@@ -185,6 +156,25 @@ class SiteWorker:
 
     def _commit_from_here_on(self, feed: Feed, partition: int, offset: int) -> None:
         self.app.consumer.checkpointed[TP(self._names.feed(feed), partition)] = offset
+
+    # What the lanes ask of it
+
+    async def take_over(self, feed: Feed, partition: int) -> "_StagePartition":
+        """Make a partition ours."""
+        await self.stage.own(feed, partition)
+        return _StagePartition(self.stage, feed, partition)
+
+    async def taken(self, lane: Lane, controls: Sequence[SourceRecord]) -> None:
+        """Hear that a chunk is judged."""
+        self._heard[lane.tp] = self._clock.monotonic()
+
+    def gap(self, feed: Feed, count: int) -> None:
+        """Count records that the log no longer has."""
+        self._telemetry.gap(feed, count)
+
+    def die(self, text: str) -> None:
+        """End the process."""
+        _die(text)
 
     # Faust
 
@@ -198,9 +188,7 @@ class SiteWorker:
             broker_rebalance_timeout=30.0,
             broker_commit_interval=1.0,
             consumer_auto_offset_reset="earliest",
-            producer_acks=-1,
-            producer_linger=0.0,
-            producer_max_request_size=STATE_BYTES_MAX,
+            ConsumerScheduler=ChunkScheduler,
             topic_allow_declare=False,
             topic_disable_leader=True,
             table_standby_replicas=0,
@@ -216,27 +204,26 @@ class SiteWorker:
     def _make_agent(self) -> None:
         topic = self.app.topic(*self._feeds, key_serializer="raw", value_serializer="raw")
 
-        async def site_stage(stream: Any) -> None:
+        async def dispatch(stream: Any) -> None:
             async for event in stream.events():
-                await self._take(event.message)
+                lane = self._lanes.get(event.message.tp)
+                if lane is not None:
+                    lane.put(event.message.value)
 
-        self.app.agent(topic, concurrency=1, name="site-stage")(site_stage)
+        self.app.agent(topic, concurrency=1, name="dispatch")(dispatch)
         self.app.task(self._turn)
+        self.app.on_partitions_assigned.connect(self._take_up, weak=False)
         self.app.on_partitions_revoked.connect(self._let_go, weak=False)
-        self.app.on_before_shutdown.connect(self._save, weak=False)
 
-    async def _take(self, message: Any) -> None:
-        feed = self._feeds[message.topic]
-        self._heard[message.tp] = self._clock.monotonic()
-        record = FeedRecord(
-            feed, round(message.timestamp * SECOND), message.key, message.value, dict(message.headers or {})
-        )
-        try:
-            await self.stage.take(Delivery(feed, message.partition, message.offset, record))
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            _die("a record could not be taken")
+    async def _take_up(self, _app: Any, assigned: Any, **_: Any) -> None:
+        """Start a lane for each partition that is ours now."""
+        for lane in self._lanes.values():
+            lane.abandon()
+        self._lanes = {}
+        if not self._is_stopping:
+            source, clock = self.app.consumer, self._clock
+            for tp in assigned:
+                self._lanes[tp] = Lane(tp, self._feeds[tp.topic], source=source, host=self, clock=clock)
 
     async def _turn(self) -> None:
         """Once a second: say that the loop turns, tell silent partitions the time, write due checkpoints."""
@@ -250,7 +237,8 @@ class SiteWorker:
                 self._telemetry.silent_log(self.stage.silent_log_spans())
                 if not self.app.rebalancing:
                     await self._tell_time(assigned)
-                    await self.stage.save_due()
+                    for lane in self._lanes.values():
+                        lane.tick()
             except asyncio.CancelledError:
                 raise
             except BaseException:
@@ -282,26 +270,50 @@ class SiteWorker:
         for feed, count in waiting.items():
             self._telemetry.lag(feed, count)
 
-    async def _let_go(self, _app: Any, revoked: Any, **_: Any) -> None:
-        await self._save()
-        places = [(self._feeds[tp.topic], tp.partition) for tp in revoked if tp.topic in self._feeds]
-        self.stage.forget(places)
-
-    async def _save(self, *_: Any, **__: Any) -> None:
+    async def _let_go(self, *_: Any, **__: Any) -> None:
+        """Release all partitions and commit where they stand."""
+        lanes, self._lanes = self._lanes, {}
         try:
-            await self.stage.save_all()
+            await asyncio.gather(*(lane.stop() for lane in lanes.values()))
+            if lanes and not await self.app.consumer.commit():
+                await self.app.consumer.commit()  # The first may only have waited for one that was under way.
         except asyncio.CancelledError:
             raise
         except BaseException:
-            _die("the last checkpoints could not be written")
+            _die("the partitions could not be released")
 
     def _require_topics(self) -> None:
-        broker = Broker(self._settings.bootstrap, embedded=self._settings.embedded)
         needed = [*self._feeds, *(self._names.state(feed) for feed in Feed), self._names.journal()]
-        present = topic_names(broker)
+        present = topic_names(self._broker)
         missing = [topic for topic in needed if topic not in present]
         if missing:
             raise MissingError(f"topic {missing[0]} does not exist; run `citybrain topics ensure`")
+
+
+class _StagePartition:
+    """A partition of the site stage, as its lane sees it."""
+
+    def __init__(self, stage: SiteStage, feed: Feed, number: int) -> None:
+        self._stage = stage
+        self._feed = feed
+        self._number = number
+
+    @property
+    def next_offset(self) -> int:
+        position = self._stage.position(self._feed, self._number)
+        assert position is not None, "it was taken over"
+        return position
+
+    async def take(self, chunk: Sequence[SourceRecord]) -> None:
+        for offset, record in chunk:
+            await self._stage.take(Delivery(self._feed, self._number, offset, record))
+
+    async def tick(self) -> None:
+        await self._stage.save_due()
+
+    async def release(self) -> None:
+        await self._stage.save(self._feed, self._number)
+        self._stage.forget([(self._feed, self._number)])
 
 
 def _die(text: str) -> None:

@@ -76,15 +76,12 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
     await asyncio.to_thread(send)
     worker = worker_for(broker, prefix)
-    await worker.app.start()
-    try:
+    async with worker.started():
         seen: set[tuple[str, int, str, str]] = set()
         async with asyncio.timeout(120):
             while not seen >= expected:
                 await asyncio.sleep(0.5)
                 seen = {decode_event(one.value or b"").key for one in await read(broker, [names.journal()])}
-    finally:
-        await worker.app.stop()
     assert died == []
     assert seen == expected
     rejected = await read(broker, [names.rejected()])

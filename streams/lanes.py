@@ -1,0 +1,208 @@
+"""Lanes: each partition of ours is one task with a bounded queue, so that none waits for another.
+
+A lane takes its partition over, has it delivered from where its state stands, and judges chunk after chunk. It trusts
+no delivery: what comes twice is skipped, and what is missing is asked for again. What it meets and does not expect
+ends the process: nothing leaves its loop.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from faust.types import TP
+
+from citybrain.clock import Clock
+from citybrain.instants import SECOND
+from citybrain.model import Feed
+from rules.intake import FeedRecord
+
+# Chunks waiting at which a partition is paused, and at which it goes on. What one fetch has brought still comes.
+CHUNKS_FULL = 8
+CHUNKS_LOW = 4
+REFETCH_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
+REFETCHES_MAX = 5  # and how often it is asked for before this process is given up.
+
+_NO_HEADERS: Mapping[str, bytes] = {}
+
+
+class SourceRecord(NamedTuple):
+    """A record of a feed partition."""
+
+    offset: int
+    record: FeedRecord
+
+
+class Owned(Protocol):
+    """A partition that was taken over."""
+
+    @property
+    def next_offset(self) -> int:
+        """Return the offset of the next record to judge."""
+        ...
+
+    async def take(self, chunk: Sequence[SourceRecord]) -> None:
+        """Judge the next records of the partition."""
+        ...
+
+    async def tick(self) -> None:
+        """Do what is due by time."""
+        ...
+
+    async def release(self) -> None:
+        """Write down what is judged, and let go."""
+        ...
+
+
+class Source(Protocol):
+    """What a lane asks of the consumer."""
+
+    async def begin(self, tp: TP, offset: int) -> None:
+        """Have the partition delivered from the offset on."""
+        ...
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Fetch no more of the partition."""
+        ...
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch the partition again."""
+        ...
+
+
+class Host(Protocol):
+    """What a lane asks of its worker."""
+
+    async def take_over(self, feed: Feed, partition: int) -> Owned:
+        """Make a partition ours."""
+        ...
+
+    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
+        """Return the least offset, from the given one on, that the partition has a record at."""
+        ...
+
+    async def taken(self, lane: "Lane", controls: Sequence[SourceRecord]) -> None:
+        """Hear that a chunk is judged, and what control records were in it."""
+        ...
+
+    def gap(self, feed: Feed, count: int) -> None:
+        """Hear that the log no longer has so many records."""
+        ...
+
+    def die(self, text: str) -> None:
+        """End the process."""
+        ...
+
+
+class Lane:
+    """One partition of ours: its queue and its task."""
+
+    def __init__(self, tp: TP, feed: Feed, *, source: Source, host: Host, clock: Clock) -> None:
+        self.tp = tp
+        self.feed = feed
+        self.owned: Owned | None = None  # Once it is taken over.
+        self._source = source
+        self._host = host
+        self._clock = clock
+        self._chunks: deque[Sequence[Any]] = deque()  # Of aiokafka's records.
+        self._wake = asyncio.Event()
+        self._is_tick_due = self._is_flowing = self._is_stopping = False
+        self._refetches = 0
+        self._sought_at: int | None = None
+        self._task = asyncio.create_task(self._run(), name=f"lane {tp.topic}/{tp.partition}")
+
+    @property
+    def is_flowing(self) -> bool:
+        """Tell whether the partition is taken over and its records are asked for."""
+        return self._is_flowing
+
+    def put(self, chunk: Sequence[Any]) -> None:
+        """Queue a chunk as it was fetched."""
+        self._chunks.append(chunk)
+        self._wake.set()
+        if len(self._chunks) >= CHUNKS_FULL:
+            self._source.on_buffer_full(self.tp)
+
+    def tick(self) -> None:
+        """Have what is due by time done after the chunk at hand."""
+        self._is_tick_due = True
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Finish the chunk at hand, drop those that wait, and release the partition."""
+        self._is_stopping = True
+        self._wake.set()
+        if not self._is_flowing:
+            self._task.cancel()  # It may wait for a flow that will not come.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        if self.owned is not None:
+            await self.owned.release()
+
+    def abandon(self) -> None:
+        """Stop at once and release nothing."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            await self._judge()
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._host.die(f"{self.tp.topic}/{self.tp.partition} could not be judged")
+
+    async def _judge(self) -> None:
+        owned = self.owned = await self._host.take_over(self.feed, self.tp.partition)
+        await self._source.begin(self.tp, owned.next_offset)
+        self._is_flowing = True
+        while not self._is_stopping:
+            if self._chunks:
+                await self._take(owned, self._chunks.popleft())
+                if len(self._chunks) == CHUNKS_LOW:
+                    self._source.on_buffer_drop(self.tp)
+            elif not self._is_tick_due:
+                self._wake.clear()
+                await self._wake.wait()
+            if self._is_tick_due:
+                self._is_tick_due = False
+                await owned.tick()
+
+    async def _take(self, owned: Owned, chunk: Sequence[Any]) -> None:
+        expected = owned.next_offset
+        if chunk[-1].offset < expected:
+            return  # A redelivery.
+        if chunk[0].offset > expected and not await self._is_own_gap(expected, chunk[0].offset):
+            return
+        self._refetches, self._sought_at = 0, None
+        feed = self.feed
+        records = [
+            SourceRecord(
+                raw.offset,
+                FeedRecord(feed, raw.timestamp, raw.key, raw.value, dict(raw.headers) if raw.headers else _NO_HEADERS),
+            )
+            for raw in chunk
+            if raw.offset >= expected
+        ]
+        await owned.take(records)
+        await self._host.taken(self, [one for one in records if one.record.headers])
+
+    async def _is_own_gap(self, expected: int, found: int) -> bool:
+        """Tell whether the records between are gone from the log for good; if not, ask for them again."""
+        now = self._clock.monotonic()
+        if self._sought_at is not None and now - self._sought_at < REFETCH_WAIT:
+            return False  # On its way since before the seek.
+        if await self._host.next_offset(self.feed, self.tp.partition, expected) >= found:
+            self._host.gap(self.feed, found - expected)
+            return True
+        if self._refetches >= REFETCHES_MAX:
+            raise RuntimeError(f"offset {expected} is not delivered")
+        self._refetches += 1
+        await self.refetch(expected)
+        return False
+
+    async def refetch(self, offset: int) -> None:
+        """Have the partition delivered again from the offset on."""
+        self._chunks.clear()
+        self._sought_at = self._clock.monotonic()
+        await self._source.begin(self.tp, offset)
