@@ -18,24 +18,13 @@ from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, Checkpoints
+from streams.log import Outgoing
 from streams.telemetry import Telemetry
 from streams.topics import Names, partition_of
 
 SEEK_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
 ROUTED_MAX = 100_000  # Keys that are remembered to be in the right partition.
 SEEKS_MAX = 5  # and how often it is asked for before this process is given up.
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to send."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    timestamp: int | None = None  # Milliseconds; None: now.
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Log(Protocol):

@@ -28,7 +28,8 @@ from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, encode, newest
 from streams.clients import Broker, topic_names
 from streams.health import Pulse
-from streams.site_stage import Delivery, Outgoing, SiteStage
+from streams.log import Outgoing
+from streams.site_stage import Delivery, SiteStage
 from streams.telemetry import Telemetry
 from streams.topics import STATE_BYTES_MAX, Names
 from streams.transport import EmbeddedTransport, Transport

@@ -15,7 +15,8 @@ from citybrain.model import Feed, Status
 from rules.intake import FeedRecord, Intake
 from rules.ruleset import RuleSet, load_rules
 from streams.checkpoint import Checkpoint, decode, encode, newest
-from streams.site_stage import Delivery, Outgoing, SiteStage
+from streams.log import Outgoing
+from streams.site_stage import Delivery, SiteStage
 from streams.telemetry import Telemetry
 from streams.topics import Names, partition_of
 
