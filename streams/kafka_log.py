@@ -8,7 +8,6 @@ the process.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
@@ -16,7 +15,8 @@ import aiokafka
 from citybrain.errors import MissingError
 from citybrain.instants import SECOND
 from streams.clients import Broker
-from streams.topics import STATE_BYTES_MAX
+from streams.log import Outgoing, Place, StateRecord
+from streams.topics import STATE_BYTES_MAX, Names
 from streams.transport import EMBEDDED_FETCH_WAIT_MS
 
 # Longer than a broker takes to start again: a worker goes on by itself after that.
@@ -25,19 +25,7 @@ FETCH_WAIT_MS = 100
 READS_MAX = 30  # Seconds to wait for a record that must be there.
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to send."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    timestamp: int | None = None  # Milliseconds; None: now.
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-class LogWriter:
+class KafkaWriter:
     """Sends records, each acknowledged by all replicas and written once. `start` it before, `stop` it after."""
 
     def __init__(self, broker: Broker, *, linger_ms: int) -> None:
@@ -70,18 +58,19 @@ class LogWriter:
                     key=record.key,
                     partition=record.partition,
                     timestamp_ms=record.timestamp,
-                    headers=record.headers,
+                    headers=list(record.headers),
                 )
                 for record in records
             ]
             return [int(sent.offset) for sent in await asyncio.gather(*pending)]
 
 
-class LogReader:
+class KafkaReader:
     """Reads single partitions outside the group, one after the other. `start` it before, `stop` it after."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, names: Names) -> None:
         self._broker = broker
+        self._names = names
         self._consumer: Any = None
         self._lock = asyncio.Lock()
 
@@ -100,41 +89,54 @@ class LogReader:
         """Close the connections."""
         await self._consumer.stop()
 
-    async def first_offset(self, topic: str, partition: int) -> int:
-        """Return the oldest offset that the partition still has."""
-        place = aiokafka.TopicPartition(topic, partition)
-        return int((await self._consumer.beginning_offsets([place]))[place])
+    async def state_records(self, place: Place, start: int, end: int) -> AsyncIterator[StateRecord]:
+        """Yield the records of the place's state partition from offset `start` to before `end`."""
+        state = aiokafka.TopicPartition(self._names.state(place.feed), place.partition)
+        async with self._at(state, max(start, await self._first(state))):
+            while await self._consumer.position(state) < end:
+                batch = await self._consumer.getmany(state, timeout_ms=SECOND)
+                for record in batch.get(state, ()):
+                    if record.offset < end:
+                        yield StateRecord(record.offset, record.key, record.value)
 
-    async def end_offset(self, topic: str, partition: int) -> int:
-        """Return the offset that the partition's next record will have."""
-        place = aiokafka.TopicPartition(topic, partition)
-        return int((await self._consumer.end_offsets([place]))[place])
+    async def state_end(self, place: Place) -> int:
+        """Return the offset that the next record of the place's state partition will get."""
+        return await self._end(aiokafka.TopicPartition(self._names.state(place.feed), place.partition))
 
-    async def next_offset(self, topic: str, partition: int, offset: int) -> int:
-        """Return the least offset, from the given one on, that the partition has a record at.
+    async def first_offset(self, place: Place) -> int:
+        """Return the oldest offset that the feed partition still has, or its end if it has none."""
+        return await self._first(self._feed(place))
+
+    async def end_offset(self, place: Place) -> int:
+        """Return the offset that the next record of the feed partition will get."""
+        return await self._end(self._feed(place))
+
+    async def next_offset(self, place: Place, offset: int) -> int:
+        """Return the least offset, from the given one on, that the feed partition has a record at.
 
         Raises MissingError if it gives none.
         """
-        async with self._at(topic, partition, offset) as place:
+        feed = self._feed(place)
+        async with self._at(feed, offset):
             for _ in range(READS_MAX):
-                batch = await self._consumer.getmany(place, timeout_ms=SECOND, max_records=1)
-                if records := batch.get(place):
+                batch = await self._consumer.getmany(feed, timeout_ms=SECOND, max_records=1)
+                if records := batch.get(feed):
                     return int(records[0].offset)
-        raise MissingError(f"{topic}/{partition} gives no record from offset {offset} on")
+        raise MissingError(f"{feed.topic}/{feed.partition} gives no record from offset {offset} on")
 
-    async def records(self, topic: str, partition: int, start: int, end: int) -> list[Any]:
-        """Return the records from one offset up to another, as aiokafka gives them; compaction leaves holes."""
-        found: list[Any] = []
-        async with self._at(topic, partition, start) as place:
-            while await self._consumer.position(place) < end:
-                batch = await self._consumer.getmany(place, timeout_ms=SECOND)
-                found += [record for record in batch.get(place, ()) if record.offset < end]
-        return found
+    def _feed(self, place: Place) -> Any:
+        return aiokafka.TopicPartition(self._names.feed(place.feed), place.partition)
+
+    async def _first(self, partition: Any) -> int:
+        return int((await self._consumer.beginning_offsets([partition]))[partition])
+
+    async def _end(self, partition: Any) -> int:
+        return int((await self._consumer.end_offsets([partition]))[partition])
 
     @contextlib.asynccontextmanager
-    async def _at(self, topic: str, partition: int, offset: int) -> AsyncIterator[Any]:
-        place = aiokafka.TopicPartition(topic, partition)
+    async def _at(self, partition: Any, offset: int) -> AsyncIterator[None]:
+        """Read one partition, which nobody else does meanwhile."""
         async with self._lock:
-            self._consumer.assign([place])
-            self._consumer.seek(place, offset)
-            yield place
+            self._consumer.assign([partition])
+            self._consumer.seek(partition, offset)
+            yield

@@ -1,37 +1,28 @@
 """Lanes: each partition of ours is one task with a bounded queue, so that none waits for another.
 
-A lane takes its partition over, has it delivered from where its state stands, and judges chunk after chunk. It trusts
-no delivery: what comes twice is skipped, and what is missing is asked for again. What it meets and does not expect
-ends the process: nothing leaves its loop.
+A lane takes its partition over, has it delivered from where its state stands, and judges chunk after chunk. What it
+meets and does not expect ends the process: nothing leaves its loop.
 """
 
 import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from faust.types import TP
 
 from citybrain.clock import Clock
 from citybrain.instants import SECOND
-from citybrain.model import Feed
 from rules.intake import FeedRecord
+from streams.log import Place, SourceRecord
 
 # Chunks waiting at which a partition is paused, and at which it goes on. What one fetch has brought still comes.
 CHUNKS_FULL = 8
 CHUNKS_LOW = 4
-REFETCH_WAIT = 5 * SECOND  # How long a seek may take before it is asked for again,
-REFETCHES_MAX = 5  # and how often it is asked for before this process is given up.
+SEEK_WAIT = 5 * SECOND  # How long after a seek a later record may still be one that was under way before it.
 
 _NO_HEADERS: Mapping[str, bytes] = {}
-
-
-class SourceRecord(NamedTuple):
-    """A record of a feed partition."""
-
-    offset: int
-    record: FeedRecord
 
 
 class Owned(Protocol):
@@ -42,8 +33,8 @@ class Owned(Protocol):
         """Return the offset of the next record to judge."""
         ...
 
-    async def take(self, chunk: Sequence[SourceRecord]) -> None:
-        """Judge the next records of the partition."""
+    async def take(self, chunk: Sequence[SourceRecord]) -> int | None:
+        """Judge the next records of the partition; return the offset to deliver again from, if it is not the next."""
         ...
 
     async def tick(self) -> None:
@@ -74,20 +65,12 @@ class Source(Protocol):
 class Host(Protocol):
     """What a lane asks of its worker."""
 
-    async def take_over(self, feed: Feed, partition: int) -> Owned:
+    async def take_over(self, place: Place) -> Owned:
         """Make a partition ours."""
-        ...
-
-    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
-        """Return the least offset, from the given one on, that the partition has a record at."""
         ...
 
     async def taken(self, lane: "Lane", controls: Sequence[SourceRecord]) -> None:
         """Hear that a chunk is judged, and what control records were in it."""
-        ...
-
-    def gap(self, feed: Feed, count: int) -> None:
-        """Hear that the log no longer has so many records."""
         ...
 
     def die(self, text: str) -> None:
@@ -98,9 +81,9 @@ class Host(Protocol):
 class Lane:
     """One partition of ours: its queue and its task."""
 
-    def __init__(self, tp: TP, feed: Feed, *, source: Source, host: Host, clock: Clock) -> None:
+    def __init__(self, tp: TP, place: Place, *, source: Source, host: Host, clock: Clock) -> None:
         self.tp = tp
-        self.feed = feed
+        self.place = place
         self.owned: Owned | None = None  # Once it is taken over.
         self._source = source
         self._host = host
@@ -108,8 +91,7 @@ class Lane:
         self._chunks: deque[Sequence[Any]] = deque()  # Of aiokafka's records.
         self._wake = asyncio.Event()
         self._is_tick_due = self._is_flowing = self._is_stopping = False
-        self._refetches = 0
-        self._sought_at: int | None = None
+        self._sought: tuple[int, int] | None = None  # To which offset, and when on the monotonic clock.
         self._task = asyncio.create_task(self._run(), name=f"lane {tp.topic}/{tp.partition}")
 
     @property
@@ -153,7 +135,7 @@ class Lane:
             self._host.die(f"{self.tp.topic}/{self.tp.partition} could not be judged")
 
     async def _judge(self) -> None:
-        owned = self.owned = await self._host.take_over(self.feed, self.tp.partition)
+        owned = self.owned = await self._host.take_over(self.place)
         await self._source.begin(self.tp, owned.next_offset)
         self._is_flowing = True
         while not self._is_stopping:
@@ -169,40 +151,26 @@ class Lane:
                 await owned.tick()
 
     async def _take(self, owned: Owned, chunk: Sequence[Any]) -> None:
-        expected = owned.next_offset
-        if chunk[-1].offset < expected:
-            return  # A redelivery.
-        if chunk[0].offset > expected and not await self._is_own_gap(expected, chunk[0].offset):
-            return
-        self._refetches, self._sought_at = 0, None
-        feed = self.feed
+        if self._sought is not None:
+            offset, sought_at = self._sought
+            if chunk[0].offset > offset and self._clock.monotonic() - sought_at < SEEK_WAIT:
+                return
+            self._sought = None
+        feed = self.place.feed
         records = [
             SourceRecord(
                 raw.offset,
                 FeedRecord(feed, raw.timestamp, raw.key, raw.value, dict(raw.headers) if raw.headers else _NO_HEADERS),
             )
             for raw in chunk
-            if raw.offset >= expected
         ]
-        await owned.take(records)
+        again = await owned.take(records)
+        if again is not None:
+            await self.refetch(again)
         await self._host.taken(self, [one for one in records if one.record.headers])
-
-    async def _is_own_gap(self, expected: int, found: int) -> bool:
-        """Tell whether the records between are gone from the log for good; if not, ask for them again."""
-        now = self._clock.monotonic()
-        if self._sought_at is not None and now - self._sought_at < REFETCH_WAIT:
-            return False  # On its way since before the seek.
-        if await self._host.next_offset(self.feed, self.tp.partition, expected) >= found:
-            self._host.gap(self.feed, found - expected)
-            return True
-        if self._refetches >= REFETCHES_MAX:
-            raise RuntimeError(f"offset {expected} is not delivered")
-        self._refetches += 1
-        await self.refetch(expected)
-        return False
 
     async def refetch(self, offset: int) -> None:
         """Have the partition delivered again from the offset on."""
         self._chunks.clear()
-        self._sought_at = self._clock.monotonic()
+        self._sought = offset, self._clock.monotonic()
         await self._source.begin(self.tp, offset)

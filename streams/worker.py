@@ -27,8 +27,9 @@ from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, encode, newest
 from streams.clients import Broker, topic_names
 from streams.health import Pulse
-from streams.lanes import Lane, SourceRecord
-from streams.log import LogReader, LogWriter, Outgoing
+from streams.kafka_log import KafkaReader, KafkaWriter
+from streams.lanes import Lane
+from streams.log import Outgoing, Place, SourceRecord
 from streams.site_stage import Delivery, SiteStage
 from streams.telemetry import Telemetry
 from streams.topics import Names
@@ -61,8 +62,8 @@ class SiteWorker:
         self._heard: dict[TP, int] = {}  # When a partition last gave a record, on the monotonic clock.
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
-        self._writer = LogWriter(self._broker, linger_ms=0)
-        self._reader = LogReader(self._broker)
+        self._writer = KafkaWriter(self._broker, linger_ms=0)
+        self._reader = KafkaReader(self._broker, self._names)
         self.app = self._make_app()
         self.stage = SiteStage(
             rules,
@@ -129,7 +130,7 @@ class SiteWorker:
 
     async def first_offset(self, feed: Feed, partition: int) -> int:
         """Return the oldest offset that the partition still has."""
-        return await self._reader.first_offset(self._names.feed(feed), partition)
+        return await self._reader.first_offset(Place(feed, partition))
 
     def partition_count(self, feed: Feed) -> int:
         """Return how many partitions the feed's topic has."""
@@ -137,17 +138,16 @@ class SiteWorker:
 
     async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
         """Return the least offset, from the given one on, that the partition has a record at."""
-        return await self._reader.next_offset(self._names.feed(feed), partition, offset)
+        return await self._reader.next_offset(Place(feed, partition), offset)
 
     # The checkpoints
 
     async def load(self, feed: Feed, partition: int) -> Checkpoint | None:
         """Return the newest checkpoint that the state topic holds for a partition."""
-        topic = self._names.state(feed)
-        first = await self._reader.first_offset(topic, partition)
-        end = await self._reader.end_offset(topic, partition)
-        records = await self._reader.records(topic, partition, max(first, end - STATE_TAIL), end)
-        return newest([record.value for record in records if record.value is not None])
+        place = Place(feed, partition)
+        end = await self._reader.state_end(place)
+        records = self._reader.state_records(place, end - STATE_TAIL, end)
+        return newest([record.value async for record in records])
 
     async def save(self, feed: Feed, partition: int, checkpoint: Checkpoint) -> None:
         """Append a checkpoint to the state topic and wait for its acknowledgement."""
@@ -159,18 +159,14 @@ class SiteWorker:
 
     # What the lanes ask of it
 
-    async def take_over(self, feed: Feed, partition: int) -> "_StagePartition":
+    async def take_over(self, place: Place) -> "_StagePartition":
         """Make a partition ours."""
-        await self.stage.own(feed, partition)
-        return _StagePartition(self.stage, feed, partition)
+        await self.stage.own(place.feed, place.partition)
+        return _StagePartition(self.stage, place.feed, place.partition)
 
     async def taken(self, lane: Lane, controls: Sequence[SourceRecord]) -> None:
         """Hear that a chunk is judged."""
         self._heard[lane.tp] = self._clock.monotonic()
-
-    def gap(self, feed: Feed, count: int) -> None:
-        """Count records that the log no longer has."""
-        self._telemetry.gap(feed, count)
 
     def die(self, text: str) -> None:
         """End the process."""
@@ -223,7 +219,9 @@ class SiteWorker:
         if not self._is_stopping:
             source, clock = self.app.consumer, self._clock
             for tp in assigned:
-                self._lanes[tp] = Lane(tp, self._feeds[tp.topic], source=source, host=self, clock=clock)
+                self._lanes[tp] = Lane(
+                    tp, Place(self._feeds[tp.topic], tp.partition), source=source, host=self, clock=clock
+                )
 
     async def _turn(self) -> None:
         """Once a second: say that the loop turns, tell silent partitions the time, write due checkpoints."""
