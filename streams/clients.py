@@ -99,6 +99,10 @@ class Admin:
         """Close the connections."""
         self._client.close()
 
+    def broker_version(self) -> tuple[int, ...]:
+        """Return the version of the broker, as far as what it can do tells."""
+        return tuple(self._client._manager.broker_version)
+
     def broker_count(self) -> int:
         """Return how many brokers are up."""
         return len(self._client.describe_cluster()["brokers"])
@@ -354,11 +358,11 @@ def _read_to(consumer: Any, broker: Broker, ends: Mapping[Any, int]) -> Iterator
 
 def topic_names(broker: Broker) -> frozenset[str]:
     """Return the names of all topics there are. Raises MissingError if nobody answers."""
-    return frozenset(_partition_counts(broker))
+    return frozenset(topic_partitions(broker))
 
 
-def _partition_counts(broker: Broker) -> dict[str, int]:
-    """Return the partition count of every topic.
+def topic_partitions(broker: Broker) -> dict[str, int]:
+    """Return the partition count of every topic. Raises MissingError if nobody answers.
 
     By an admin client, which gives up in time: a consumer's `topics` waits for ever if the broker goes meanwhile.
     """
@@ -382,7 +386,7 @@ def _consumer(broker: Broker) -> Any:
 
 
 def _partitions(broker: Broker, topics: Iterable[str]) -> list[Any]:
-    counts = _partition_counts(broker)
+    counts = topic_partitions(broker)
     partitions = []
     for topic in topics:
         if topic not in counts:

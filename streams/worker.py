@@ -19,13 +19,13 @@ from yarl import URL
 
 from citybrain.clock import Clock, SystemClock
 from citybrain.codec import CONTROL_HEADER
-from citybrain.errors import MissingError
 from citybrain.instants import SECOND
 from citybrain.model import ControlKind, Feed, Status
 from citybrain.settings import Settings
 from rules.ruleset import RuleSet
 from streams.checkpoint import Checkpoint, encode, newest
-from streams.clients import Broker, topic_names
+from streams.clients import Broker
+from streams.guards import require_all
 from streams.health import Pulse
 from streams.kafka_log import KafkaReader, KafkaWriter
 from streams.lanes import Lane
@@ -83,7 +83,7 @@ class SiteWorker:
 
         Raises MissingError if they are not.
         """
-        self._require_topics()
+        require_all(self._broker, self._names, status=self._settings.status, is_simulated=self._settings.simulated)
         on_checked()
         asyncio.run(self._run())
 
@@ -279,13 +279,6 @@ class SiteWorker:
             raise
         except BaseException:
             _die("the partitions could not be released")
-
-    def _require_topics(self) -> None:
-        needed = [*self._feeds, *(self._names.state(feed) for feed in Feed), self._names.journal()]
-        present = topic_names(self._broker)
-        missing = [topic for topic in needed if topic not in present]
-        if missing:
-            raise MissingError(f"topic {missing[0]} does not exist; run `citybrain topics ensure`")
 
 
 class _StagePartition:
