@@ -111,6 +111,10 @@ class Names:
         """Return the topic that holds every alert event and action in one order."""
         return f"{self.prefix}journal"
 
+    def signals(self) -> str:
+        """Return the topic of what the site stage tells rules over several sites."""
+        return f"{self.prefix}signals"
+
     def state(self, feed: Feed) -> str:
         """Return the topic of the site stage's checkpoint data for a feed."""
         return f"{self.prefix}state.{feed.value}"
