@@ -163,6 +163,7 @@ class ControlKind(StrEnum):
 
     CLOCK = "clock"  # Nothing but the time of the record itself.
     RESET = "reset"  # A person lets a latched alert go.
+    CATALOG = "catalog"  # From here on another rule set is in force.
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +177,18 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """Which rule set is in force from here on: its number, the offset at which the topic `catalog` has it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Strict(), Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """A record that carries no reading but moves the engine: the time, and what a person orders."""
 
     kind: ControlKind
     reset: Reset | None = None  # For the kind `reset`, and only there.
+    switch: Switch | None = None  # For the kind `catalog`, and only there.

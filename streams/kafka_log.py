@@ -28,9 +28,8 @@ READS_MAX = 30  # Seconds to wait for a record that must be there.
 class KafkaWriter:
     """Sends records, each acknowledged by all replicas and written once. `start` it before, `stop` it after."""
 
-    def __init__(self, broker: Broker, *, linger_ms: int) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._linger_ms = linger_ms
         self._producer: Any = None
 
     async def start(self) -> None:
@@ -39,7 +38,6 @@ class KafkaWriter:
             bootstrap_servers=self._broker.bootstrap,
             acks="all",
             enable_idempotence=True,
-            linger_ms=self._linger_ms,
             max_request_size=STATE_BYTES_MAX,
         )
         await self._producer.start()

@@ -16,6 +16,7 @@ from citybrain.clock import Clock
 from citybrain.instants import SECOND
 from rules.intake import FeedRecord
 from streams.log import Place, SourceRecord
+from streams.partition import Partition
 
 # Chunks waiting at which a partition is paused, and at which it goes on. What one fetch has brought still comes.
 CHUNKS_FULL = 8
@@ -23,27 +24,6 @@ CHUNKS_LOW = 4
 SEEK_WAIT = 5 * SECOND  # How long after a seek a later record may still be one that was under way before it.
 
 _NO_HEADERS: Mapping[str, bytes] = {}
-
-
-class Owned(Protocol):
-    """A partition that was taken over."""
-
-    @property
-    def next_offset(self) -> int:
-        """Return the offset of the next record to judge."""
-        ...
-
-    async def take(self, chunk: Sequence[SourceRecord]) -> int | None:
-        """Judge the next records of the partition; return the offset to deliver again from, if it is not the next."""
-        ...
-
-    async def tick(self) -> None:
-        """Do what is due by time."""
-        ...
-
-    async def release(self) -> None:
-        """Write down what is judged, and let go."""
-        ...
 
 
 class Source(Protocol):
@@ -65,7 +45,7 @@ class Source(Protocol):
 class Host(Protocol):
     """What a lane asks of its worker."""
 
-    async def take_over(self, place: Place) -> Owned:
+    async def take_over(self, place: Place) -> Partition:
         """Make a partition ours."""
         ...
 
@@ -84,7 +64,7 @@ class Lane:
     def __init__(self, tp: TP, place: Place, *, source: Source, host: Host, clock: Clock) -> None:
         self.tp = tp
         self.place = place
-        self.owned: Owned | None = None  # Once it is taken over.
+        self.owned: Partition | None = None  # Once it is taken over.
         self._source = source
         self._host = host
         self._clock = clock
@@ -98,6 +78,12 @@ class Lane:
     def is_flowing(self) -> bool:
         """Tell whether the partition is taken over and its records are asked for."""
         return self._is_flowing
+
+    @property
+    def commit_offset(self) -> int:
+        """Return where a new owner of the partition, which flows, would begin."""
+        assert self.owned is not None, "it flows"
+        return self.owned.commit_offset
 
     def put(self, chunk: Sequence[Any]) -> None:
         """Queue a chunk as it was fetched."""
@@ -150,7 +136,7 @@ class Lane:
                 self._is_tick_due = False
                 await owned.tick()
 
-    async def _take(self, owned: Owned, chunk: Sequence[Any]) -> None:
+    async def _take(self, owned: Partition, chunk: Sequence[Any]) -> None:
         if self._sought is not None:
             offset, sought_at = self._sought
             if chunk[0].offset > offset and self._clock.monotonic() - sought_at < SEEK_WAIT:

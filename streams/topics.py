@@ -117,6 +117,10 @@ class Names:
         """Return the topic that says how the feeds are."""
         return f"{self.prefix}status.feeds"
 
+    def signals(self) -> str:
+        """Return the topic of what the site stage tells rules over several sites."""
+        return f"{self.prefix}signals"
+
     def state(self, feed: Feed) -> str:
         """Return the topic of the site stage's checkpoint data for a feed."""
         return f"{self.prefix}state.{feed.value}"

@@ -18,31 +18,43 @@ from faust.types import TP
 from yarl import URL
 
 from citybrain.clock import Clock, SystemClock
-from citybrain.codec import CONTROL_HEADER
 from citybrain.instants import SECOND
-from citybrain.model import ControlKind, Feed, Status
+from citybrain.model import Feed, Status
 from citybrain.settings import Settings
 from rules.ruleset import RuleSet
-from streams.checkpoint import Checkpoint, encode, newest
 from streams.clients import Broker
-from streams.guards import require_all
+from streams.guards import expected_stamps, require_all
 from streams.health import Pulse
 from streams.kafka_log import KafkaReader, KafkaWriter
 from streams.lanes import Lane
-from streams.log import Outgoing, Place, SourceRecord
-from streams.site_stage import Delivery, SiteStage
+from streams.log import Place, SourceRecord
+from streams.partition import Partition
 from streams.telemetry import Telemetry
-from streams.topics import Names
+from streams.terms import Terms
+from streams.topics import Names, TimestampType
 from streams.transport import ChunkScheduler, EmbeddedTransport, Transport
 
 logger = logging.getLogger(__name__)
 
 FAILED = 70  # The exit code of a worker that met something it does not expect (EX_SOFTWARE).
-CLOCK_AFTER = 2 * SECOND  # An owner that has heard nothing for so long appends a clock record.
-# How many records from its end a state partition is read: the newest is what counts, and a late writer of an older
-# one may stand behind it.
-STATE_TAIL = 16
 TURN_S = 1.0
+
+
+class OneRuleSet:
+    """The rule set that the worker was started with, for every partition and from its first record on."""
+
+    NUMBER = 0
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+
+    async def in_force(self) -> tuple[int, RuleSet]:
+        """Return the set and its number."""
+        return self.NUMBER, self._rules
+
+    async def numbered(self, number: int) -> RuleSet | None:
+        """Return the set, or None if it is not of that number."""
+        return self._rules if number == self.NUMBER else None
 
 
 class SiteWorker:
@@ -59,27 +71,16 @@ class SiteWorker:
         self._pulse = pulse
         self._feeds = {self._names.feed(feed): feed for feed in Feed}
         self._lanes: dict[TP, Lane] = {}
-        self._heard: dict[TP, int] = {}  # When a partition last gave a record, on the monotonic clock.
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
-        self._writer = KafkaWriter(self._broker, linger_ms=0)
+        self._catalogs = OneRuleSet(rules)
+        self._writer = KafkaWriter(self._broker)
         self._reader = KafkaReader(self._broker, self._names)
         self.app = self._make_app()
-        self.stage = SiteStage(
-            rules,
-            names=self._names,
-            log=self,
-            checkpoints=self,
-            clock=self._clock,
-            telemetry=telemetry,
-            checkpoint_every=round(settings.checkpoint_every_s * SECOND),
-            on_checkpoint=self._commit_from_here_on,
-            status=settings.status,
-        )
         self._make_agent()
 
     def run(self, on_checked: Callable[[], None] = lambda: None) -> None:
-        """Run until SIGTERM or SIGINT; call `on_checked` once broker and topics are known to be there.
+        """Run until SIGTERM or SIGINT; call `on_checked` once broker and topics are known to be right.
 
         Raises MissingError if they are not.
         """
@@ -118,55 +119,32 @@ class SiteWorker:
             await self._reader.stop()
             await self._writer.stop()
 
-    # The log, as the site stage sees it
-
-    async def send(self, records: Sequence[Outgoing]) -> None:
-        """Send records and wait until all of them are acknowledged."""
-        await self._writer.send(records)
-
-    async def seek(self, feed: Feed, partition: int, offset: int) -> None:
-        """Have the partition delivered from the offset on."""
-        await self._lanes[TP(self._names.feed(feed), partition)].refetch(offset)
-
-    async def first_offset(self, feed: Feed, partition: int) -> int:
-        """Return the oldest offset that the partition still has."""
-        return await self._reader.first_offset(Place(feed, partition))
-
-    def partition_count(self, feed: Feed) -> int:
-        """Return how many partitions the feed's topic has."""
-        return int(self.app.consumer.topic_partitions(self._names.feed(feed)))
-
-    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
-        """Return the least offset, from the given one on, that the partition has a record at."""
-        return await self._reader.next_offset(Place(feed, partition), offset)
-
-    # The checkpoints
-
-    async def load(self, feed: Feed, partition: int) -> Checkpoint | None:
-        """Return the newest checkpoint that the state topic holds for a partition."""
-        place = Place(feed, partition)
-        end = await self._reader.state_end(place)
-        records = self._reader.state_records(place, end - STATE_TAIL, end)
-        return newest([record.value async for record in records])
-
-    async def save(self, feed: Feed, partition: int, checkpoint: Checkpoint) -> None:
-        """Append a checkpoint to the state topic and wait for its acknowledgement."""
-        key = f"{feed.value}/{partition}".encode()
-        await self.send([Outgoing(self._names.state(feed), key, encode(checkpoint), partition)])
-
-    def _commit_from_here_on(self, feed: Feed, partition: int, offset: int) -> None:
-        self.app.consumer.checkpointed[TP(self._names.feed(feed), partition)] = offset
-
     # What the lanes ask of it
 
-    async def take_over(self, place: Place) -> "_StagePartition":
+    async def take_over(self, place: Place) -> Partition:
         """Make a partition ours."""
-        await self.stage.own(place.feed, place.partition)
-        return _StagePartition(self.stage, place.feed, place.partition)
+        settings = self._settings
+        stamps = expected_stamps(settings.status, is_simulated=settings.simulated)
+        terms = Terms(
+            self._names,
+            {feed: int(self.app.consumer.topic_partitions(topic)) for topic, feed in self._feeds.items()},
+            checkpoint_every=round(settings.checkpoint_every_s * SECOND),
+            # Where the producer stamps the records, the one producer of the run writes its clock records itself.
+            appends_clock=stamps is TimestampType.APPEND,
+            status=settings.status,
+        )
+        return await Partition.take_over(
+            place,
+            terms,
+            reader=self._reader,
+            writer=self._writer,
+            catalogs=self._catalogs,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
 
     async def taken(self, lane: Lane, controls: Sequence[SourceRecord]) -> None:
         """Hear that a chunk is judged."""
-        self._heard[lane.tp] = self._clock.monotonic()
 
     def die(self, text: str) -> None:
         """End the process."""
@@ -224,87 +202,34 @@ class SiteWorker:
                 )
 
     async def _turn(self) -> None:
-        """Once a second: say that the loop turns, tell silent partitions the time, write due checkpoints."""
+        """Once a second: say that the loop turns, have the lanes do what is due, commit where they stand."""
         while not self.app.should_stop:
             self._pulse.beat()
             self._telemetry.heartbeat(self._clock.now())
-            assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._feeds]
-            self._pulse.owns_partitions = bool(assigned)
-            try:
-                self._measure_lag(assigned)
-                self._telemetry.silent_log(self.stage.silent_log_spans())
-                if not self.app.rebalancing:
-                    await self._tell_time(assigned)
-                    for lane in self._lanes.values():
-                        lane.tick()
-            except asyncio.CancelledError:
-                raise
-            except BaseException:
-                _die("the turn of the loop failed")
+            self._pulse.owns_partitions = bool(self._lanes)
+            owned = {tp: lane.owned for tp, lane in self._lanes.items() if lane.owned is not None}
+            self._telemetry.silent_log(sum(each.silent_log_spans for each in owned.values()))
+            self._telemetry.open_alerts(sum(each.open_alerts for each in owned.values()))
+            for tp, lane in self._lanes.items():
+                if lane.is_flowing:
+                    self.app.consumer.checkpointed[tp] = lane.commit_offset
+                    lane.tick()
             await self.app.sleep(TURN_S)
-
-    async def _tell_time(self, assigned: Sequence[TP]) -> None:
-        """Append a clock record to each partition that has been silent, where the broker stamps the records.
-
-        Where the producer stamps them, the one producer of the run writes its clock records itself.
-        """
-        if self._settings.simulated or self._settings.status is not Status.ACTUAL:
-            return
-        now = self._clock.monotonic()
-        headers = ((CONTROL_HEADER, ControlKind.CLOCK.value.encode()),)
-        silent = [tp for tp in assigned if now - self._heard.setdefault(tp, now) >= CLOCK_AFTER]
-        for tp in silent:
-            self._heard[tp] = now
-        if silent:
-            await self.send([Outgoing(tp.topic, None, b"", tp.partition, headers=headers) for tp in silent])
-
-    def _measure_lag(self, assigned: Sequence[TP]) -> None:
-        waiting = dict.fromkeys(Feed, 0)
-        for tp in assigned:
-            highwater = self.app.consumer.highwater(tp)
-            position = self.stage.position(self._feeds[tp.topic], tp.partition)
-            if highwater is not None and position is not None:
-                waiting[self._feeds[tp.topic]] += max(0, highwater - position)
-        for feed, count in waiting.items():
-            self._telemetry.lag(feed, count)
 
     async def _let_go(self, *_: Any, **__: Any) -> None:
         """Release all partitions and commit where they stand."""
         lanes, self._lanes = self._lanes, {}
         try:
             await asyncio.gather(*(lane.stop() for lane in lanes.values()))
+            for tp, lane in lanes.items():
+                if lane.is_flowing:
+                    self.app.consumer.checkpointed[tp] = lane.commit_offset
             if lanes and not await self.app.consumer.commit():
                 await self.app.consumer.commit()  # The first may only have waited for one that was under way.
         except asyncio.CancelledError:
             raise
         except BaseException:
             _die("the partitions could not be released")
-
-
-class _StagePartition:
-    """A partition of the site stage, as its lane sees it."""
-
-    def __init__(self, stage: SiteStage, feed: Feed, number: int) -> None:
-        self._stage = stage
-        self._feed = feed
-        self._number = number
-
-    @property
-    def next_offset(self) -> int:
-        position = self._stage.position(self._feed, self._number)
-        assert position is not None, "it was taken over"
-        return position
-
-    async def take(self, chunk: Sequence[SourceRecord]) -> None:
-        for offset, record in chunk:
-            await self._stage.take(Delivery(self._feed, self._number, offset, record))
-
-    async def tick(self) -> None:
-        await self._stage.save_due()
-
-    async def release(self) -> None:
-        await self._stage.save(self._feed, self._number)
-        self._stage.forget([(self._feed, self._number)])
 
 
 def _die(text: str) -> None:

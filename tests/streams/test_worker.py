@@ -11,6 +11,7 @@ from citybrain.clock import SystemClock
 from citybrain.codec import decode_event
 from citybrain.errors import MissingError
 from citybrain.instants import HOUR, MINUTE
+from citybrain.model import Scenario
 from citybrain.settings import Settings
 from rules.intake import Intake
 from rules.ruleset import load_rules
@@ -81,9 +82,11 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
         async with asyncio.timeout(120):
             while not seen >= expected:
                 await asyncio.sleep(0.5)
-                seen = {decode_event(one.value or b"").key for one in await read(broker, [names.journal()])}
+                events = [decode_event(one.value or b"") for one in await read(broker, [names.journal()])]
+                seen = {event.key for event in events if event.scenario is not Scenario.SYSTEM}
     assert died == []
     assert seen == expected
+    assert [event.rule.id for event in events if event.scenario is Scenario.SYSTEM] == ["engine-error"]
     rejected = await read(broker, [names.rejected()])
     reasons = Counter(dict(one.headers)["reason"] for one in rejected)
     assert reasons[b"engine_error"] == 1
@@ -92,5 +95,5 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
 def test_a_worker_refuses_to_run_without_its_topics(embedded: Callable[[Iterable[Topic]], Broker], prefix: str) -> None:
     broker = embedded(topics_for(prefix, simulated=True, feed_partitions=PARTITIONS))
-    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology does not exist; run `citybrain topics"):
+    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology and \d+ more are missing; run `citybrain topics"):
         worker_for(broker, "other.").run()
