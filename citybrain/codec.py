@@ -80,7 +80,7 @@ def _control(kind: bytes, value: bytes | None) -> Control | Rejection:
     except (ValueError, UnicodeDecodeError):
         known = ", ".join(kind.value for kind in ControlKind)
         return Rejection(Reason.SCHEMA, f"the control record says {kind!r}, expected one of {known}")
-    if found is ControlKind.CLOCK:
+    if found in (ControlKind.CLOCK, ControlKind.CANARY):
         return Control(found)
     try:
         if found is ControlKind.CATALOG:

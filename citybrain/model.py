@@ -164,6 +164,7 @@ class ControlKind(StrEnum):
     CLOCK = "clock"  # Nothing but the time of the record itself.
     RESET = "reset"  # A person lets a latched alert go.
     CATALOG = "catalog"  # From here on another rule set is in force.
+    CANARY = "canary"  # Nothing at all, not even a time: a worker looks whether it comes through.
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ CONNECT_TIMEOUT_S: Final = 5
 BOOTSTRAP_TIMEOUT_MS: Final = 10_000
 METADATA_TIMEOUT_MS: Final = 10_000
 DELIVERY_TIMEOUT_MS: Final = 30_000
+ENDS_TIMEOUT_MS: Final = 5_000
 CLOSE_TIMEOUT_S: Final = 1
 # As the largest record of any topic (topics.STATE_BYTES_MAX), with room for the record's frame.
 REQUEST_BYTES_MAX: Final = 9 * 1024 * 1024
@@ -306,6 +307,28 @@ class Watch:
     def close(self) -> None:
         """Close the connections."""
         self._consumer.close()
+
+
+class Ends:
+    """Where the partitions of some topics end, asked for again and again."""
+
+    def __init__(self, broker: Broker, topics: Iterable[str]) -> None:
+        """Connect. Raises MissingError if nobody answers or a topic does not exist."""
+        self._broker = broker
+        self._partitions = _partitions(broker, topics)
+        self._consumer: Any = _consumer(broker)
+
+    def look(self) -> dict[tuple[str, int], int]:
+        """Return, by topic and partition, the offset that its next record will have.
+
+        Raises MissingError if nobody answers; this can then be asked no more.
+        """
+        try:
+            ends: Mapping[Any, int] = self._consumer.end_offsets(self._partitions, timeout_ms=ENDS_TIMEOUT_MS)
+        except (KafkaError, OSError) as error:
+            self._consumer.close(timeout_ms=0)
+            raise MissingError(f"no Kafka broker answers at {self._broker.bootstrap}: {error!r}") from error
+        return {(place.topic, place.partition): end for place, end in ends.items()}
 
 
 def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:

@@ -7,7 +7,7 @@ the process.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import aiokafka
@@ -28,8 +28,10 @@ READS_MAX = 30  # Seconds to wait for a record that must be there.
 class KafkaWriter:
     """Sends records, each acknowledged by all replicas and written once. `start` it before, `stop` it after."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, *, before: Callable[[], None] = lambda: None) -> None:
+        """`before` is called before anything is sent, and may end the process instead."""
         self._broker = broker
+        self._before = before
         self._producer: Any = None
 
     async def start(self) -> None:
@@ -48,6 +50,7 @@ class KafkaWriter:
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         """Send records and return their offsets when all are acknowledged. Raises when any is not."""
+        self._before()
         async with asyncio.timeout(SEND_TIMEOUT_S):
             pending = [
                 await self._producer.send(

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import platform
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import faust
@@ -22,9 +24,10 @@ from citybrain.instants import SECOND
 from citybrain.model import Feed, Status
 from citybrain.settings import Settings
 from rules.ruleset import RuleSet
+from streams.canary import Canaries
 from streams.clients import Broker
 from streams.guards import expected_stamps, require_all
-from streams.health import Pulse
+from streams.health import Pulse, Standing
 from streams.kafka_log import KafkaReader, KafkaWriter
 from streams.lanes import Lane
 from streams.log import Place, SourceRecord
@@ -33,10 +36,11 @@ from streams.telemetry import Telemetry
 from streams.terms import Terms
 from streams.topics import Names, TimestampType
 from streams.transport import ChunkScheduler, EmbeddedTransport, Transport
+from streams.watchdog import Watchdog, die
 
 logger = logging.getLogger(__name__)
 
-FAILED = 70  # The exit code of a worker that met something it does not expect (EX_SOFTWARE).
+SIGNALLED = 128  # Plus the signal's number: what a shell calls the end by a signal.
 TURN_S = 1.0
 
 
@@ -74,8 +78,11 @@ class SiteWorker:
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
         self._catalogs = OneRuleSet(rules)
-        self._writer = KafkaWriter(self._broker)
+        self._watchdog = Watchdog(pulse, telemetry, self._broker, self._names)
+        self._writer = KafkaWriter(self._broker, before=self._watchdog.require_awake)
         self._reader = KafkaReader(self._broker, self._names)
+        name = f"{platform.node()}/{os.getpid()}/{self._clock.now()}"
+        self._canaries = Canaries(self._names, self._writer, self._clock, worker=name)
         self.app = self._make_app()
         self._make_agent()
 
@@ -86,23 +93,41 @@ class SiteWorker:
         """
         require_all(self._broker, self._names, status=self._settings.status, is_simulated=self._settings.simulated)
         on_checked()
-        asyncio.run(self._run())
+        with self._watchdog.on_guard():
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         """Start the application and stop it in good order; what it crashed of ends this process."""
         stop = asyncio.Event()
+        self._heed_signals(stop)
+        try:
+            async with self.started():
+                stopped = asyncio.create_task(self.app.wait_until_stopped())
+                asked = asyncio.create_task(stop.wait())
+                await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if self.app.crash_reason is not None:
+                    raise self.app.crash_reason
+                for task in (stopped, asked):
+                    task.cancel()
+        except BaseException:
+            die("the application crashed")
+
+    def _heed_signals(self, stop: asyncio.Event) -> None:
+        """Stop on the first signal; on the second, or if stopping takes too long, end at once."""
         loop = asyncio.get_running_loop()
+        was_asked = False
+
+        def heed(number: int, _frame: FrameType | None) -> None:
+            nonlocal was_asked
+            if was_asked:
+                os._exit(SIGNALLED + number)
+            was_asked = True
+            self._watchdog.expect_end()
+            loop.call_soon_threadsafe(stop.set)
+
+        # Not by the loop, which may stand still.
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        async with self.started():
-            stopped = asyncio.create_task(self.app.wait_until_stopped())
-            asked = asyncio.create_task(stop.wait())
-            await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if self.app.crash_reason is not None:
-                logger.critical("the application crashed", exc_info=self.app.crash_reason)
-                os._exit(FAILED)
-        for task in (stopped, asked):
-            task.cancel()
+            signal.signal(number, heed)
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
@@ -144,11 +169,12 @@ class SiteWorker:
         )
 
     async def taken(self, lane: Lane, controls: Sequence[SourceRecord]) -> None:
-        """Hear that a chunk is judged."""
+        """Hear that a chunk is judged, and what control records were in it."""
+        await self._canaries.welcome(lane.place, controls)
 
     def die(self, text: str) -> None:
         """End the process."""
-        _die(text)
+        die(text)
 
     # Faust
 
@@ -186,6 +212,7 @@ class SiteWorker:
 
         self.app.agent(topic, concurrency=1, name="dispatch")(dispatch)
         self.app.task(self._turn)
+        self.app.task(self._send_canaries)
         self.app.on_partitions_assigned.connect(self._take_up, weak=False)
         self.app.on_partitions_revoked.connect(self._let_go, weak=False)
 
@@ -204,17 +231,43 @@ class SiteWorker:
     async def _turn(self) -> None:
         """Once a second: say that the loop turns, have the lanes do what is due, commit where they stand."""
         while not self.app.should_stop:
+            self._watchdog.require_awake()
             self._pulse.beat()
             self._telemetry.heartbeat(self._clock.now())
-            self._pulse.owns_partitions = bool(self._lanes)
-            owned = {tp: lane.owned for tp, lane in self._lanes.items() if lane.owned is not None}
-            self._telemetry.silent_log(sum(each.silent_log_spans for each in owned.values()))
-            self._telemetry.open_alerts(sum(each.open_alerts for each in owned.values()))
-            for tp, lane in self._lanes.items():
-                if lane.is_flowing:
-                    self.app.consumer.checkpointed[tp] = lane.commit_offset
-                    lane.tick()
+            flowing = self._flowing()
+            for lane in flowing.values():
+                self.app.consumer.checkpointed[lane.tp] = lane.commit_offset
+                lane.tick()
+            self._say_how_it_stands(flowing)
             await self.app.sleep(TURN_S)
+
+    async def _send_canaries(self) -> None:
+        """In a task of its own: the turn waits for no broker."""
+        while not self.app.should_stop:
+            if not self.app.rebalancing:
+                await self._canaries.send_due(self._flowing().keys())
+            await self.app.sleep(TURN_S)
+
+    def _flowing(self) -> dict[Place, Lane]:
+        return {lane.place: lane for lane in self._lanes.values() if lane.is_flowing}
+
+    def _say_how_it_stands(self, flowing: Mapping[Place, Lane]) -> None:
+        owned = [lane.owned for lane in flowing.values() if lane.owned is not None]
+        self._telemetry.silent_log(sum(each.silent_log_spans for each in owned))
+        self._telemetry.open_alerts(sum(each.open_alerts for each in owned))
+        now, before = self._clock.monotonic(), self._pulse.standings
+        standings = {}
+        for each in owned:
+            judged, committed, seen = each.next_offset, each.commit_offset, self._canaries.seen_at(each.place)
+            old = before.get(each.place)
+            standings[each.place] = Standing(
+                judged,
+                old.judged_at if old is not None and old.judged == judged else now,
+                committed,
+                old.committed_at if old is not None and old.committed == committed < judged else now,
+                seen,
+            )
+        self._pulse.owned, self._pulse.standings = len(self._lanes), standings
 
     async def _let_go(self, *_: Any, **__: Any) -> None:
         """Release all partitions and commit where they stand."""
@@ -229,11 +282,4 @@ class SiteWorker:
         except asyncio.CancelledError:
             raise
         except BaseException:
-            _die("the partitions could not be released")
-
-
-def _die(text: str) -> None:
-    """End the process at once: whatever state it is in, the log and the last checkpoint are right."""
-    logger.critical(text, exc_info=True)
-    logging.shutdown()
-    os._exit(FAILED)
+            die("the partitions could not be released")

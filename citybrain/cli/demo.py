@@ -216,7 +216,7 @@ class _Worker:
     def _started(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the demo alone, which then stops things in order.
         return subprocess.Popen(
-            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
+            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", "--any-port"],
             stdin=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,

@@ -68,7 +68,7 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
     monkeypatch.setattr(Intake, "accept", fragile)
     died: list[str] = []
-    monkeypatch.setattr(streams.worker, "_die", died.append)
+    monkeypatch.setattr(streams.worker, "die", died.append)
 
     def send() -> None:
         with Producer(broker, linger_ms=5) as producer:
@@ -95,5 +95,5 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
 def test_a_worker_refuses_to_run_without_its_topics(embedded: Callable[[Iterable[Topic]], Broker], prefix: str) -> None:
     broker = embedded(topics_for(prefix, simulated=True, feed_partitions=PARTITIONS))
-    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology and \d+ more are missing; run `citybrain topics"):
+    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology and \d+ more are missing; run `citybrain"):
         worker_for(broker, "other.").run()
