@@ -91,11 +91,12 @@ class Pulse:
             yield "it owns no partitions"
         elif len(self.standings) < self.owned:
             yield f"{self.owned - len(self.standings)} of {self.owned} partitions are being taken over"
-        for (feed, partition), standing in self.standings.items():
-            if now - standing.canary_at > CANARY_MAX:
-                yield f"{feed}/{partition}: no canary came through for {(now - standing.canary_at) // SECOND} s"
-            if standing.committed < standing.judged and now - standing.committed_at > COMMIT_MAX:
-                yield f"{feed}/{partition}: nothing committed for {(now - standing.committed_at) // SECOND} s"
+        dead = [now - each.canary_at for each in self.standings.values() if now - each.canary_at > CANARY_MAX]
+        if dead:
+            yield f"no canary came through {len(dead)} of {self.owned} partitions for up to {max(dead) // SECOND} s"
+        behind = [now - each.committed_at for each in self.standings.values() if each.committed < each.judged]
+        if behind and max(behind) > COMMIT_MAX:
+            yield f"nothing was committed for {max(behind) // SECOND} s although records were judged"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -18,17 +19,15 @@ from streams.topics import Names
 logger = logging.getLogger(__name__)
 
 FAILED: Final = 70  # The exit code of a worker that met something it does not expect (EX_SOFTWARE).
-# As the group's session: a loop that stood still for longer owns nothing any more, and must not write.
-FROZEN_MAX: Final = 10 * SECOND
 HUNG_MAX: Final = 120 * SECOND  # A partition that has stood still for so long, with records waiting, is past waiting.
-STOP_MAX: Final = 8 * SECOND
+STOP_MAX: Final = 7 * SECOND
 LOOK_EVERY_S: Final = 5.0
 WATCH_EVERY_S: Final = 0.5
 
 
 def die(text: str) -> None:
     """End the process at once: whatever state it is in, the log is right."""
-    logger.critical(text, exc_info=True)
+    logger.critical(text, exc_info=sys.exc_info()[0] is not None)
     logging.shutdown()
     os._exit(FAILED)
 
@@ -36,7 +35,9 @@ def die(text: str) -> None:
 class Watchdog:
     """Looks at a worker from outside its loop."""
 
-    def __init__(self, pulse: Pulse, telemetry: Telemetry, broker: Broker, names: Names) -> None:
+    def __init__(self, pulse: Pulse, telemetry: Telemetry, broker: Broker, names: Names, *, frozen_max: int) -> None:
+        """`frozen_max` is the group's session: a loop that stood still for longer owns nothing any more."""
+        self._frozen_max = frozen_max
         self._pulse = pulse
         self._telemetry = telemetry
         self._broker = broker
@@ -61,7 +62,7 @@ class Watchdog:
 
     def require_awake(self) -> None:
         """End the process if the loop, which calls this, has stood still: somebody else owns its partitions by now."""
-        if self._pulse.silence > FROZEN_MAX:
+        if self._pulse.silence > self._frozen_max:
             die(f"the loop stood still for {self._pulse.silence // SECOND} s")
 
     def _watch(self) -> None:

@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 SIGNALLED = 128  # Plus the signal's number: what a shell calls the end by a signal.
 TURN_S = 1.0
+HEARTBEATS_IN_SESSION = 3
 
 
 class OneRuleSet:
@@ -78,7 +79,9 @@ class SiteWorker:
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
         self._catalogs = OneRuleSet(rules)
-        self._watchdog = Watchdog(pulse, telemetry, self._broker, self._names)
+        self._watchdog = Watchdog(
+            pulse, telemetry, self._broker, self._names, frozen_max=round(settings.session_s * SECOND)
+        )
         self._writer = KafkaWriter(self._broker, before=self._watchdog.require_awake)
         self._reader = KafkaReader(self._broker, self._names)
         name = f"{platform.node()}/{os.getpid()}/{self._clock.now()}"
@@ -183,8 +186,8 @@ class SiteWorker:
         app = faust.App(
             settings.group if settings.status is Status.ACTUAL else f"{settings.group}.{settings.status.value}",
             broker=f"kafka://{settings.bootstrap}",
-            broker_session_timeout=6.0 if settings.embedded else 10.0,
-            broker_heartbeat_interval=2.0 if settings.embedded else 3.0,
+            broker_session_timeout=settings.session_s,
+            broker_heartbeat_interval=settings.session_s / HEARTBEATS_IN_SESSION,
             broker_rebalance_timeout=30.0,
             broker_commit_interval=1.0,
             consumer_auto_offset_reset="earliest",

@@ -174,6 +174,7 @@ class _Worker:
             **extra,
             "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
             "CITYBRAIN_EMBEDDED": "true",
+            "CITYBRAIN_SESSION_S": "6",
             "CITYBRAIN_SIMULATED": "true",
             "CITYBRAIN_STATUS": "actual",
             "CITYBRAIN_PREFIX": PREFIX,

@@ -71,6 +71,7 @@ def worker(broker: Broker, prefix: str) -> Iterator[Worker]:
         "CITYBRAIN_SIMULATED": "true",
         "CITYBRAIN_CHECKPOINT_EVERY_S": "0.5",
         "CITYBRAIN_METRICS_PORT": "0",
+        "CITYBRAIN_SESSION_S": "6",
         "CITYBRAIN_LANG": "en",
     }
     process = subprocess.Popen(
