@@ -7,7 +7,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help fault setup demo test lint types docs kafka bench
+.PHONY: help fault setup demo test lint types docs kafka chaos bench
 MAKEFLAGS += --no-print-directory
 
 # What keeps this machine from making the virtual environment, in one line; empty when nothing does.
@@ -51,6 +51,9 @@ docs: setup ## Write docs/generated from the code (CHECK=1: only compare)
 
 kafka: setup ## Run a real Apache Kafka from Maven's jars, until Ctrl-C (ARGS='--port 9092')
 	$(call until_interrupted,$(BIN)/python tests/kafka/broker.py $(ARGS))
+
+chaos: setup ## Kill workers and restart a real Kafka for half an hour, and compare with the replay (ARGS='--seed 7')
+	@$(BIN)/python tests/kafka/chaos.py $(ARGS)
 
 bench: setup ## Measure the engine
 	@$(BIN)/python benchmarks/engine.py $(ARGS)

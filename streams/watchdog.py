@@ -67,11 +67,15 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_EVERY_S):
-            if self._stop_by is not None and self._pulse.clock.monotonic() > self._stop_by:
-                die(f"the worker did not stop within {STOP_MAX // SECOND} s")
-            self.require_awake()
-            for place in self._pulse.stalled(HUNG_MAX):
-                die(f"{place.feed}/{place.partition} has records and none was judged for {HUNG_MAX // SECOND} s")
+            self.look_at_it()
+
+    def look_at_it(self) -> None:
+        """End the process if it is past helping."""
+        if self._stop_by is not None and self._pulse.clock.monotonic() > self._stop_by:
+            die(f"the worker did not stop within {STOP_MAX // SECOND} s")
+        self.require_awake()
+        for place in self._pulse.stalled(HUNG_MAX):
+            die(f"{place.feed}/{place.partition} has records and none was judged for {HUNG_MAX // SECOND} s")
 
     def _look_around(self) -> None:
         """Ask the broker where the logs of our partitions end, by a client that the loop knows nothing of."""
