@@ -5,6 +5,7 @@ decides what goes where, and when.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -136,7 +137,10 @@ class Judging:
         judged.told += [self._outputs.rejection(rejection, one) for rejection in output.rejections]
         judged.touch(reset.subject.partition("@")[0] for reset in output.resets)
         if self._terms.tells_signals:
-            judged.told += [self._outputs.signal(signal, one, ordinal) for ordinal, signal in enumerate(output.signals)]
+            counts: Counter[str] = Counter()
+            for signal in output.signals:
+                judged.told.append(self._outputs.signal(signal, one, counts[signal.site]))
+                counts[signal.site] += 1
 
     def _is_ours(self, key: bytes) -> bool:
         """Tell whether a site's record lies where all producers agree to put it: its state is here and nowhere else."""

@@ -155,7 +155,7 @@ class StateLog:
 def _encode(epoch: int, record: Record) -> bytes:
     match record:
         case Context(mark, skipped):
-            return _encoded(epoch, {"version": VERSION, "mark": mark, "skipped": skipped})
+            return _encoded(epoch, {"version": VERSION, "mark": tuple(mark), "skipped": skipped})
         case Life(start, trying, deaths, released):
             life = {"start": start, "trying": trying, "deaths": deaths, "released": released}
             return _encoded(epoch, {"version": VERSION, **life})
