@@ -49,6 +49,13 @@ class Ending(StrEnum):
     RULE_ENDED = "rule_ended"  # The rule, or its hold on this subject, is no longer in the catalog.
 
 
+class Certainty(StrEnum):
+    """The `certainty` of CAP 1.2: what was measured is observed, what a trend leads to is likely."""
+
+    OBSERVED = "Observed"
+    LIKELY = "Likely"
+
+
 class SubjectKind(StrEnum):
     """What an alert can be about."""
 
@@ -74,11 +81,13 @@ class Subject:
     zone: str | None  # The zone, county, city or cell of an area; the zone that an asset is in.
     words: Words
     position: tuple[float, float]  # (lon, lat), WGS 84.
+    metric: str | None = None  # Where the rule judges each metric of a site by itself, the one it is about.
 
     @property
     def key(self) -> str:
         """Return the part of an alert's identity that names the subject."""
-        return "@".join(part for part in (self.site, self.zone) if part is not None)
+        place = "@".join(part for part in (self.site, self.zone) if part is not None)
+        return place if self.metric is None else f"{place}:{self.metric}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +110,16 @@ class Evidence:
     words: Words
     value: float | None  # None: there is no value, which is the point of a `no_data` alert.
     unit: str
-    comparison: str  # at_least, above, at_most, below, inside, enter, exit, silent_for.
+    comparison: str  # at_least, above, at_most, below, reaches, inside, enter, exit, silent_for.
     limit: float | None
     window: Duration | None = None
-    take: str | None = None  # sum, mean, min, max, change or slope over the window; None: the newest value.
+    take: str | None = None  # sum, mean, p90, change, slope ... over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
-    sites: tuple[str, ...] = ()  # Of an alert about an area: the sites that decided, at most `EVIDENCE_SITES_MAX`.
+    across: str | None = None  # Of an alert about an area: mean, min, max, sum, count or share of its sites.
+    sites: tuple[str, ...] = ()  # Of an alert about an area: those that decided, the worst first; 20 at most.
     alerts: tuple[str, ...] = ()  # Of an alert about alerts: their identifiers, at most `EVIDENCE_SITES_MAX`.
+    trend: float | None = None  # Of a forecast: how fast the value rises, in its unit per hour.
+    expected_at: Instant | None = None  # Of a forecast: when the trend leads to the limit.
 
 
 EVIDENCE_READINGS_MAX = 12
@@ -141,7 +153,8 @@ class AlertEvent:
     subject: Subject
     county: str  # Adcode of GB/T 2260.
     geometry: dict[str, Any]  # GeoJSON.
-    zones: tuple[str, ...]
+    zones: tuple[str, ...]  # That it lies in.
+    affects: tuple[str, ...]  # Zones around, downstream or downwind, where people may be affected.
     level: Level
     previous_level: Level | None
     state: State
@@ -154,6 +167,7 @@ class AlertEvent:
     description: Words
     instruction: Words
     tiers: tuple[Tier, ...]
+    certainty: Certainty = Certainty.OBSERVED
     ending: Ending | None = None  # Only in the event that clears.
     flapping: bool = False  # It comes and goes again and again.
     trial: bool = False  # Its rule is on trial: it stands in the journal, is for no tier and on no alert topic.

@@ -19,7 +19,7 @@ class DatedEntry(CalendarEntry):
 
 
 def _form(written: Any) -> str:
-    is_dated = isinstance(written, list | tuple) and any(not isinstance(item, str) for item in written)
+    is_dated = isinstance(written, list | tuple) and any(isinstance(item, Mapping | DatedEntry) for item in written)
     return "dated" if is_dated else "plain"
 
 

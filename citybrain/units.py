@@ -24,6 +24,7 @@ UNITS: dict[str, str] = {
     "℃/h": "摄氏度/小时",
     "%": "%",
     "x": "倍",
+    "sigma": "倍标准差",
     "deg": "度",
     "hPa": "百帕",
     "MPa": "兆帕",
@@ -54,6 +55,9 @@ UNITS: dict[str, str] = {
     "periods": "个周期",
     "level": "",
 }
+
+# Units that are words: in a Chinese text they are read, not quoted.
+COUNTED = frozenset({"vehicles", "persons", "h", "sites", "alerts", "hazards", "periods", "sigma"})
 
 # Other ways to write a unit, each mapped to the one spelling that is kept.
 _SPELLINGS: dict[str, str] = {

@@ -1,11 +1,14 @@
 """Comparisons with three answers: met, not met, unknown (`None`)."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rules.holding import Holding
 from rules.measures import Bound, Measured
+
+OUTSIDE = "outside"  # What authors write for "below the first or above the second"; compiled it is those two.
 
 
 class Comparison(StrEnum):
@@ -52,6 +55,10 @@ def compare(measured: Measured, comparison: Comparison, limit: float) -> bool | 
     return is_met if is_met == _DECIDES.get((measured.bound, comparison.rises), False) else None
 
 
+Held = Mapping["Condition", bool | None]
+NONE_HELD: Held = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One measure against one value."""
@@ -59,12 +66,24 @@ class Condition:
     measure: int  # Its place among the rule's measures.
     comparison: Comparison
     limit: float | None  # None: the site lacks the attribute that the limit names, so nobody knows.
+    or_above: float | None = None  # The other end of `outside`, whose comparison is `below`.
+    holding: Holding | None = None  # Its `for` or `repeated`, if any.
 
-    def test(self, measured: Sequence[Measured]) -> bool | None:
-        """Return whether it is met by the values of the rule's measures."""
+    def test(self, measured: Sequence[Measured], held: Held = NONE_HELD) -> bool | None:
+        """Return whether it is met by the values of the rule's measures.
+
+        `held` says of each condition with a `for` or `repeated` whether it has been met for long enough.
+        """
+        return self.test_now(measured) if self.holding is None else held[self]
+
+    def test_now(self, measured: Sequence[Measured]) -> bool | None:
+        """Return whether it is met at this moment, however long it has been."""
         if self.limit is None:
             return None
-        return compare(measured[self.measure], self.comparison, self.limit)
+        answer = compare(measured[self.measure], self.comparison, self.limit)
+        if self.or_above is None:
+            return answer
+        return combine([answer, compare(measured[self.measure], Comparison.ABOVE, self.or_above)], any_of=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +93,9 @@ class Conditions:
     members: tuple[Condition, ...]
     any_of: bool = False
 
-    def test(self, measured: Sequence[Measured]) -> bool | None:
+    def test(self, measured: Sequence[Measured], held: Held = NONE_HELD) -> bool | None:
         """Return whether they are met, by the logic of three values."""
-        return combine([member.test(measured) for member in self.members], any_of=self.any_of)
+        return combine([member.test(measured, held) for member in self.members], any_of=self.any_of)
 
 
 def combine(answers: Sequence[bool | None], *, any_of: bool) -> bool | None:

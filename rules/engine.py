@@ -27,10 +27,11 @@ from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard
-from rules.ruleset import RuleSet, SitePlan
+from rules.ruleset import RuleSet
 from rules.series import Arrival, Series
 from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
+from rules.site_plan import SitePlan
 from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
 AHEAD_MAX = 5 * MINUTE
@@ -322,7 +323,7 @@ class Engine:
         for place in state.plan.senders_of(tuple(touched)):
             sender = state.plan.senders[place]
             instant = newest_of(state, sender.series_keys)
-            self._signals.append(sender.tell(state, instant, site=site, at=at))
+            self._signals.append(sender.tell(state.pasts[place], state, instant, site=site, at=at))
         if ANY_METRIC in touched and state.told_silent is not False:
             self._tell_silence(state, at, is_silent=False)
 
@@ -411,7 +412,7 @@ class Engine:
     def _derive(self, state: SiteState, touched: list[str], instant: int, heard_at: int) -> None:
         """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
         for derived in state.plan.derived:
-            if not any(key in derived.derived.inputs for key in touched):
+            if not any(key in derived.inputs for key in touched):
                 continue
             instants = {instant}
             if not derived.derived.same_instant and derived.key in state.series:

@@ -16,15 +16,18 @@ from citybrain.alerts import (
     tiers_of,
 )
 from citybrain.i18n import LANGUAGES, Language, say
-from citybrain.instants import format_duration
+from citybrain.instants import format_clock_time, format_duration
 from citybrain.model import Level, Scenario, Status, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
-from citybrain.units import format_number
+from citybrain.units import COUNTED, UNITS, format_number
 from rules.conditions import Comparison, compare
+from rules.forecast import REACHES
 from rules.lifecycle import Alert
 from rules.measures import Bound, Measured
 from rules.rule import Rule, level_of
+
+SITES_NAMED = 2  # In a headline; the evidence has more.
 
 
 def subject_of(site: Site, position: tuple[float, float], zone: str | None, registry: Registry) -> Subject:
@@ -34,6 +37,15 @@ def subject_of(site: Site, position: tuple[float, float], zone: str | None, regi
     there = registry.zones[zone].words
     words = Words(f"{site.words.zh}（{there.zh}）", f"{site.words.en} ({there.en})")
     return Subject(SubjectKind.ASSET_IN_ZONE, site.id, zone, words, position)
+
+
+def about_metric(subject: Subject, metric: str | None, registry: Registry) -> Subject:
+    """Return the subject of an alert about one metric of many; the subject itself where a rule is about one alone."""
+    if metric is None:
+        return subject
+    what = registry.metrics[metric].words
+    words = Words(f"{subject.words.zh} {what.zh}", f"{subject.words.en}, {what.en}")
+    return replace(subject, words=words, metric=metric)
 
 
 def identity(alert: Alert, status: Status, drill: str | None, rule: Rule, subject: Subject) -> Alert:
@@ -51,6 +63,7 @@ def compose(
     subject: Subject,
     zones: tuple[str, ...],
     also_in: tuple[Scenario, ...],
+    affects: tuple[str, ...],
     alert: Alert,
     previous: Level | None,
     evidence: Evidence,
@@ -72,6 +85,7 @@ def compose(
         references=(f"{alert.identifier}/{alert.sequence - 1}",) if alert.sequence > 1 else (),
         scenario=rule.scenario,
         also_in=also_in,
+        affects=affects,
         rule=RuleReference(rule.id, catalog),
         subject=subject,
         county=county,
@@ -89,6 +103,7 @@ def compose(
         description=_both(lambda language: _description(language, rule)),
         instruction=rule.action,
         tiers=() if rule.is_trial else tiers_of(level),
+        certainty=rule.certainty,
         ending=ending if is_cleared else None,
         flapping=alert.flapping.is_on,
         latched=rule.latched,
@@ -149,33 +164,86 @@ def _headline(
     return say(
         language,
         f"alert.{key}",
-        county=registry.county_name(county).in_language(language),
-        subject=subject.words.in_language(language),
+        place=_place(language, subject, registry.county_name(county)),
         rule=rule.words.in_language(language),
         level=say(language, f"level.{level.value}"),
-        evidence=_evidence(language, evidence),
+        evidence=f"{_evidence(language, evidence)}{_at_sites(language, evidence, registry)}",
     )
+
+
+def _at_sites(language: Language, evidence: Evidence, registry: Registry) -> str:
+    """Return which sites of an area decided, the first of them by name."""
+    if not evidence.sites or evidence.across is not None:
+        return ""
+    known = [registry.sites[site].words.in_language(language) for site in evidence.sites[:SITES_NAMED]]
+    key = "alert.at" if len(evidence.sites) <= SITES_NAMED else "alert.at_more"
+    return say(language, key, names=say(language, "alert.and").join(known), count=len(evidence.sites))
+
+
+def _place(language: Language, subject: Subject, county: Words) -> str:
+    """Return what an alert is about and where; a county or the city is its own place."""
+    words = subject.words.in_language(language)
+    if subject.kind in (SubjectKind.COUNTY, SubjectKind.CITY):
+        return words
+    return say(language, "alert.place", subject=words, county=county.in_language(language))
+
+
+def _amount(language: Language, number: float, evidence: Evidence) -> str:
+    """Return a number with its unit, as one says it: a share in percent, a level by its name."""
+    if evidence.unit == "level":
+        return say(language, f"level.{level_of(round(number)).value}") if number >= 1 else "—"
+    if evidence.across == "share":
+        return f"{format_number(number * 100)} %"
+    if evidence.unit in ("state", "index"):
+        return format_number(number)
+    is_counted = language == "zh" and evidence.unit in COUNTED
+    return f"{format_number(number)} {UNITS[evidence.unit] if is_counted else evidence.unit}"
 
 
 def _evidence(language: Language, evidence: Evidence) -> str:
     words = evidence.words.in_language(language)
     if evidence.limit is None:
         return words
-    unit = f" {evidence.unit}" if evidence.unit not in ("state", "index") else ""
-    value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
+    if evidence.expected_at is not None and evidence.trend is not None:
+        return _outlook(language, evidence)
+    value = "—" if evidence.value is None else _amount(language, evidence.value, evidence)
     window = ""
     if evidence.window and evidence.take:
-        window = say(language, f"take.{evidence.take}", window=format_duration(evidence.window))
-    limit = f"{format_number(evidence.limit)}{unit}"
+        is_quantile = evidence.take.startswith("p")
+        take, percent = ("quantile", evidence.take[1:]) if is_quantile else (evidence.take, "")
+        window = say(language, f"take.{take}", window=format_duration(evidence.window), percent=percent)
+    if evidence.across is not None:
+        window += say(language, f"across.{evidence.across}")
+    limit = _amount(language, evidence.limit, evidence)
     if not _is_met(evidence):
         return f"{words}{window} {value}{say(language, 'alert.limit', limit=limit)}"
     return f"{words}{window} {value} {say(language, f'comparison.{evidence.comparison}')} {limit}"
+
+
+def _outlook(language: Language, evidence: Evidence) -> str:
+    """Return what a forecast says: the value now, how fast it rises, and when it will be at the limit."""
+    assert evidence.value is not None, "a forecast has a value"
+    assert evidence.limit is not None, "a forecast has a limit"
+    assert evidence.trend is not None, "the caller has looked"
+    assert evidence.expected_at is not None, "the caller has looked"
+    return say(
+        language,
+        "alert.forecast",
+        words=evidence.words.in_language(language),
+        value=format_number(evidence.value),
+        unit=evidence.unit,
+        trend=f"{'+' if evidence.trend > 0 else ''}{format_number(evidence.trend)}",
+        limit=format_number(evidence.limit),
+        time=format_clock_time(evidence.expected_at),
+    )
 
 
 def _is_met(evidence: Evidence) -> bool:
     """Tell whether the value is on the bad side of the limit; on the way down it no longer is."""
     if evidence.value is None or evidence.limit is None:
         return False
+    if evidence.comparison == REACHES:
+        return False  # On the way down the limit is not expected any more.
     if evidence.comparison == "silent_for":
         return evidence.value >= evidence.limit
     found = Measured(evidence.value, Bound.EXACT, 0)

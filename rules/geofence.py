@@ -108,7 +108,7 @@ class GeofenceJudge:
             for zone, track in sorted(memory.by_zone.items())
         ]
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Tracks, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what was watched for; value 1 says that the position is inside, 0 that it is not."""
         inside = self._inside(view)
         is_inside = zone in inside if zone is not None else bool(inside)

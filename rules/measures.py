@@ -6,15 +6,19 @@ cannot be known is `None`, and what is known only in part says in which directio
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations, pairwise
 from statistics import median
 from typing import NamedTuple
 
 from citybrain.instants import HOUR
+from rules.cycles import Cycle
 from rules.series import Series
 
+_ZONE = 8 * HOUR  # The city's time, UTC+8.
+FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
+HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -26,6 +30,10 @@ class Take(StrEnum):
     MIN = "min"
     MAX = "max"
     COUNT = "count"
+    RANGE = "range"  # The greatest less the least.
+    COVERAGE = "coverage"  # How much of the window is known, percent.
+    LAST = "last"
+    QUANTILE = "quantile"  # Written `p90`.
 
 
 class Step(StrEnum):
@@ -35,6 +43,7 @@ class Step(StrEnum):
     WINDOW = "window"
     CHANGE = "change"
     SLOPE = "slope"
+    TREND = "trend"
 
 
 class Against(StrEnum):
@@ -42,6 +51,7 @@ class Against(StrEnum):
 
     MINUS = "minus"
     DIVIDED_BY = "divided_by"
+    SIGMAS_FROM = "sigmas_from"  # In standard deviations of its own past.
 
 
 class Bound(StrEnum):
@@ -54,6 +64,30 @@ class Bound(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A compiled history operand: which part of a measure's own past, and what is taken of it."""
+
+    quantile: float | None  # 0 to 1; None takes the mean.
+    over: int  # Milliseconds.
+    width: int  # Of the slots it is kept in; 0: it is short, and read from the series.
+    every: int  # From one slot that counts to the one before it: a day for the same hour; else the width.
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether it is read from the series."""
+        return self.width == 0
+
+    def slot_of(self, instant: int) -> int:
+        """Return the number of the slot, of the city's own time, that an instant lies in."""
+        return (instant + _ZONE) // self.width
+
+    def numbers_before(self, instant: int) -> list[int]:
+        """Return the slots that count at an instant, newest first; its own is none of them."""
+        newest, step = self.slot_of(instant), self.every // self.width
+        return [newest - step * number for number in range(1, self.over // self.every + 1)]
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """A compiled measure of one site."""
 
@@ -61,7 +95,7 @@ class Measure:
     series: str  # The key of the site's series it reads.
     unit: str
     step: Step
-    span: int  # Window or difference, milliseconds; 0 for `newest`.
+    span: int  # Window or difference, milliseconds; 0 for `newest`; of a cycle its whole length.
     take: Take | None
     period: int  # Between two samples, milliseconds.
     covers: int  # What one sample stands for, milliseconds; 0 for a value of the moment.
@@ -71,16 +105,32 @@ class Measure:
     operand: float | None = None  # A number of the site, where it is one; None: nobody knows it here.
     operand_place: int | None = None  # The place of another measure of the rule, where it is one.
     speaks_on_change: bool = False  # One sample is as good as two: the second would say the same.
+    quantile: float = 0.0  # Which one is taken, 0 to 1; only where one is.
+    coverage: float = COVERAGE_MIN  # The share of a window that must be known.
+    own: Own | None = None  # Its own past, where it is set against that.
+    is_occupancy: bool = False  # In percent: a mean that rounds to 100 is 100.
+    horizon: int = 0  # Of a trend: how far ahead it looks, milliseconds.
+    confidence: float = 0.0  # Of a trend: the share of all slopes, 0 to 1, that must lead as far.
+    cycle: Cycle | None = None  # A window that begins at a time of day, not a span ago.
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether its window is a span of samples, each of which counts as it came."""
+        return self.cycle is None and not self.speaks_on_change and not self.is_occupancy
 
     @property
     def has_operand(self) -> bool:
-        """Tell whether what it is set against is known at the site, or is another measure."""
-        return self.operand is not None or self.operand_place is not None
+        """Tell whether what it is set against is known at the site, or is another measure, or its own past."""
+        return self.operand is not None or self.operand_place is not None or self.own is not None
 
     @property
     def reach(self) -> int:
         """Return how far back the measure looks from the newest sample, milliseconds."""
-        return self.span + 2 * self.period
+        reach = self.span + 2 * self.period
+        if self.own is None:
+            return reach
+        # A short history is read here; of a longer one the part that waits until no late reading can change it.
+        return reach + self.span + (self.own.over if self.own.is_short else HISTORY_SLACK)
 
 
 class Measured(NamedTuple):
@@ -92,6 +142,15 @@ class Measured(NamedTuple):
 
 
 UNKNOWN = Measured(None, Bound.NOTHING, 0)
+
+
+def set_against_past(spec: Measure, found: Measured, own: float, deviation: float) -> Measured:
+    """Return a measure's value minus its own past, or divided by it, or in deviations from it."""
+    if spec.against is not Against.SIGMAS_FROM:
+        return set_against(replace(spec, operand=own), found, ())
+    if found.value is None or deviation == 0:
+        return Measured(None, Bound.NOTHING, found.newest_at)
+    return Measured((found.value - own) / deviation, found.bound, found.newest_at)
 
 
 def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> Measured:
@@ -132,13 +191,36 @@ def measure(spec: Measure, series: Series, instant: int) -> Measured:
             return _change(spec, series, place)
         case Step.SLOPE:
             return _slope(spec, series, newest_at)
+        case Step.TREND:
+            return _trend(spec, series, place)
+
+
+def window_start(spec: Measure, newest_at: int) -> int | None:
+    """Return the instant, itself left out, at which the window that ends with a sample begins; None where none does."""
+    return newest_at - spec.span if spec.cycle is None else spec.cycle.start(newest_at)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the quantile of at least one value, 0 to 1, linear between the two nearest.
+
+    Source: R. J. Hyndman, Y. Fan, Am. Stat. 50 (1996) 361, definition 7.
+    """
+    ascending = sorted(values)
+    place = share * (len(ascending) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ascending) - 1)
+    return ascending[low] + (ascending[high] - ascending[low]) * (place - low)
 
 
 def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
-    first, end = series.window(newest_at, spec.span)
+    start = window_start(spec, newest_at)
+    if start is None:
+        return Measured(None, Bound.NOTHING, newest_at)
+    length = newest_at - start
+    first, end = series.window(newest_at, length)
     values = series.values[first:end]
-    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period)
-    is_covered = covered >= COVERAGE_MIN * spec.span
+    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period, length)
+    is_covered = covered >= spec.coverage * length
     match spec.take:
         case Take.SUM:
             # The exact sum: it does not depend on the order in which late samples came.
@@ -150,7 +232,23 @@ def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
             return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, newest_at)
         case Take.COUNT:
             return Measured(float(len(values)), Bound.EXACT, newest_at)
-    return Measured(mean(values), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+        case Take.RANGE:
+            return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, newest_at)
+        case Take.LAST:
+            return Measured(values[-1], Bound.EXACT, newest_at)
+        case Take.COVERAGE:
+            # Of a site that is new nobody knows what it would have sent.
+            is_known = series.instants[0] <= start + spec.period
+            return Measured(100 * covered / length, Bound.EXACT if is_known else Bound.NOTHING, newest_at)
+        case Take.QUANTILE:
+            bound = Bound.EXACT if is_covered else Bound.NOTHING
+            return Measured(quantile(values, spec.quantile), bound, newest_at)
+    return Measured(_whole(spec, mean(values)), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+
+
+def _whole(spec: Measure, value: float) -> float:
+    """Return a mean occupancy that rounds to 100 % as 100: a car park with one space left all hour long is full."""
+    return 100.0 if spec.is_occupancy and value >= FULL_FROM else value
 
 
 def mean(values: Sequence[float]) -> float:
@@ -164,21 +262,27 @@ def _held(spec: Measure, series: Series, instant: int) -> Measured:
         place = series.place_at(instant)
         assert place is not None, "the caller has found one"
         return Measured(series.values[place], Bound.EXACT, instant)
-    start = instant - spec.span
-    first, end = series.window(instant, spec.span)
+    start = window_start(spec, instant)
+    if start is None:
+        return Measured(None, Bound.NOTHING, instant)
+    first, end = series.window(instant, instant - start)
     first = max(first - 1, 0)  # The value that held when the window began.
     instants = [max(at, start) for at in series.instants[first:end]]
     values = series.values[first:end]
     spans = [later - earlier for earlier, later in pairwise([*instants, instant])]
-    is_covered = instant - instants[0] >= COVERAGE_MIN * spec.span
+    is_covered = instant - instants[0] >= spec.coverage * (instant - start)
     match spec.take:
         case Take.MAX:
             return Measured(max(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
         case Take.MIN:
             return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, instant)
+        case Take.RANGE:
+            return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
+        case Take.LAST:
+            return Measured(values[-1], Bound.EXACT, instant)
         case Take.MEAN if sum(spans) > 0:
             weighted = math.fsum(value * span for value, span in zip(values, spans, strict=True)) / sum(spans)
-            return Measured(weighted, Bound.EXACT if is_covered else Bound.NOTHING, instant)
+            return Measured(_whole(spec, weighted), Bound.EXACT if is_covered else Bound.NOTHING, instant)
     if spec.step is Step.CHANGE:
         then = series.place_at(start)
         value = None if then is None else values[-1] - series.values[then]
@@ -195,15 +299,40 @@ def _change(spec: Measure, series: Series, place: int) -> Measured:
     return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
 
 
-def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
-    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+def slopes(spec: Measure, series: Series, newest_at: int) -> list[float] | None:
+    """Return the slopes between all pairs of samples in the span, per millisecond; None where these are too few.
 
-    It takes the span's first edge in: a slope over 60 min is drawn from a sample 60 min ago to the newest. One spike
-    among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    The span's first edge is in: a slope over 60 min is drawn from a sample 60 min ago to the newest.
     """
     first, end = series.window(newest_at, spec.span + 1)
     instants, values = series.instants[first:end], series.values[first:end]
     if len(values) < 3 or instants[-1] - instants[0] < COVERAGE_MIN * spec.span:
+        return None
+    return [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
+
+
+def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
+    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+
+    One spike among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
+    """
+    found = slopes(spec, series, newest_at)
+    if found is None:
         return Measured(None, Bound.NOTHING, newest_at)
-    slopes = [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
-    return Measured(median(slopes) * HOUR, Bound.EXACT, newest_at)
+    return Measured(median(found) * HOUR, Bound.EXACT, newest_at)
+
+
+def _trend(spec: Measure, series: Series, place: int) -> Measured:
+    """Return the value to which enough of the slopes lead from the newest one within the horizon.
+
+    A limit up to it is reached with that confidence. What is there already needs no trend.
+    """
+    newest_at = series.instants[place]
+    found = slopes(spec, series, newest_at)
+    if found is None:
+        return Measured(None, Bound.NOTHING, newest_at)
+    steepest_first = sorted(found, reverse=True)
+    # A share such as 0.55 of 20 comes out a hair above the whole number that it is.
+    enough = math.ceil(spec.confidence * len(found) - 1e-9)
+    slope = steepest_first[max(enough, 1) - 1]
+    return Measured(series.values[place] + max(slope, 0.0) * spec.horizon, Bound.EXACT, newest_at)

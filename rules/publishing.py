@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from citybrain.alerts import AlertEvent, Ending, Subject
-from citybrain.model import Scenario, Status
+from citybrain.model import Status
 from citybrain.registry import Registry
 from rules.deadlines import LogClock
-from rules.explain import compose, ended, identity
+from rules.explain import about_metric, compose, ended, identity
 from rules.lifecycle import Alert, advance, cut_off, reset
-from rules.rule import Judge, SiteView, level_of
+from rules.rule import Judge, SiteView, Ties, level_of
 from rules.spans import Spans
 
 THE_SITE = ""  # The key of an alert about the holder itself, beside the ids of zones.
+NO_SPANS: Mapping[str, Spans] = MappingProxyType({})  # One for all: there are as many standings as sites and rules.
 
 
 @dataclass(slots=True)
@@ -26,7 +28,8 @@ class Standing:
     alerts: dict[str, Alert] = field(default_factory=dict)
     events: dict[str, AlertEvent] = field(default_factory=dict)  # Of open alerts only.
     wake_at: int | None = None  # When it is judged again although nothing came, on the log's own time.
-    spans: Mapping[str, Spans] = field(default_factory=dict)  # When temporary zones arm it, by zone or `THE_SITE`.
+    # When temporary zones arm it, by zone or `THE_SITE`.
+    spans: Mapping[str, Spans] = field(default_factory=lambda: NO_SPANS)
 
     def is_over(self, key: str, at: int) -> bool:
         """Tell whether a zone that should arm it does not at a time of the log."""
@@ -67,8 +70,8 @@ class Holder(SiteView, Protocol):
         """Return the zones that an alert names."""
         ...
 
-    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
-        """Return the further scenarios that the events of a rule belong to here."""
+    def ties(self, rule_id: str) -> Ties:
+        """Return what the events of a rule are tied to here."""
         ...
 
 
@@ -176,7 +179,8 @@ class Publisher:
         """Give the change its identity and its text, and keep it as the last word on the alert."""
         rule, zone = standing.judge.rule, key or None
         before = standing.alerts.get(key) or Alert()
-        subject = holder.subject(zone, self._registry)
+        subject = about_metric(holder.subject(zone, self._registry), rule.metric, self._registry)
+        ties = holder.ties(rule.id)
         if before.is_open:
             after = replace(after, identifier=before.identifier, sequence=before.sequence + 1)
         else:
@@ -187,11 +191,12 @@ class Publisher:
             status=self._status,
             county=holder.county,
             subject=subject,
-            also_in=holder.also_in(rule.id),
+            also_in=ties.also_in,
             zones=self._zones(holder.zones_of(zone), standing.spans.get(key), when.at),
+            affects=self._zones(ties.affects, None, when.at),
             alert=after,
             previous=level_of(before.rank) if before.is_open else None,
-            evidence=standing.judge.evidence(holder, when.instant, rank=after.rank, zone=zone),
+            evidence=standing.judge.evidence(standing.memory, holder, when.instant, rank=after.rank, zone=zone),
             observed_at=when.instant,
             sent=when.at,
             registry=self._registry,
@@ -205,7 +210,8 @@ class Publisher:
         return event
 
     def _zones(self, zones: Sequence[str], spans: Spans | None, at: int) -> tuple[str, ...]:
-        """Return the zones that an event names: those in force, and those that arm the rule."""
+        """Return the zones that an event names: those of the holder that are in force, and those that arm the rule."""
         armed = spans.armed_at(at) if spans is not None else ()
-        here = {zone for zone in zones if self._registry.zones[zone].is_in_force(at)}
-        return tuple(sorted({*here, *armed}))
+        known = self._registry.zones
+        here = [zone for zone in zones if zone not in known or known[zone].is_in_force(at)]
+        return tuple(dict.fromkeys((*here, *armed)))

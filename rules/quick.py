@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from rules.conditions import Comparison, Conditions, meets
-from rules.measures import COVERAGE_MIN, UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
+from rules.measures import UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
 from rules.series import Series
 
 # A running total is off by far less than this share of itself, so that below it the exact sum need not be drawn.
@@ -27,11 +27,11 @@ def quick_test(spec: Measure, comparison: Comparison, limit: float) -> Quick:
 
     An exact value decides, and so does a bound in the limit's own direction. What is unknown meets nothing.
     """
-    if spec.operand_place is not None:
-        return lambda _series, _instant: True  # It takes another measure to say.
+    if spec.operand_place is not None or spec.own is not None:
+        return lambda _series, _instant: True  # It takes another measure, or what is remembered, to say.
     if spec.against is None and spec.step is Step.NEWEST:
         return _newest(spec, comparison, limit)
-    if spec.against is None and spec.step is Step.WINDOW and not spec.speaks_on_change and spec.take in _TAKEN:
+    if spec.against is None and spec.step is Step.WINDOW and spec.is_plain and spec.take in _TAKEN:
         return _windowed(spec, comparison, limit)
     return _plain(spec, comparison, limit)
 
@@ -65,7 +65,7 @@ def _newest(spec: Measure, comparison: Comparison, limit: float) -> Quick:
 def _windowed(spec: Measure, comparison: Comparison, limit: float) -> Quick:
     is_met, otherwise = meets(comparison), _plain(spec, comparison, limit)
     silent_for = math.inf if spec.silent_for is None else spec.silent_for
-    take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, COVERAGE_MIN * spec.span
+    take, span, period, enough = _TAKEN[spec.take], spec.span, spec.period, spec.coverage * spec.span
     is_growing_sum = spec.take is Take.SUM and spec.grows
     decides_in_part = (
         is_growing_sum or spec.take is Take.MAX if comparison.rises else spec.take is Take.MIN

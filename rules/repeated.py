@@ -13,7 +13,10 @@ from citybrain.faults import Fault
 from citybrain.instants import DAY, HOUR
 
 _ZONE = 8 * HOUR  # The city's days and hours, UTC+8.
-_NIGHT_ENDS = 6 * HOUR  # A night belongs to the day on which it begins: 22:00 to 06:00 (GB 3096-2008 [V]).
+_NIGHT_BEGINS, _NIGHT_ENDS = (
+    22 * HOUR,
+    6 * HOUR,
+)  # A night belongs to the day on which it begins: 22:00 to 06:00 (GB 3096-2008 [V]).
 _FORM = re.compile(r"(?P<need>[1-9]\d?) of (?P<of>[1-9]\d?) (?P<unit>sample|hour|day|night)s?")
 
 
@@ -25,8 +28,8 @@ class Unit(StrEnum):
     DAY = "day"
     NIGHT = "night"
 
-    def number(self, instant: int) -> int:
-        """Return which one an instant lies in, ascending with time."""
+    def number(self, instant: int) -> int | None:
+        """Return which one an instant lies in, ascending with time; None by day where nights are counted."""
         match self:
             case Unit.SAMPLE:
                 return instant
@@ -35,7 +38,8 @@ class Unit(StrEnum):
             case Unit.DAY:
                 return (instant + _ZONE) // DAY
             case Unit.NIGHT:
-                return (instant + _ZONE - _NIGHT_ENDS) // DAY
+                number, since_morning = divmod(instant + _ZONE - _NIGHT_ENDS, DAY)
+                return number if since_morning >= _NIGHT_BEGINS - _NIGHT_ENDS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,8 @@ class Tally:
         if is_met is None:
             return
         number = repeated.unit.number(sample_at)
-        if self.units and number < self.units[-1][0]:
-            return  # A late sample of a unit that is over; the tally stands.
+        if number is None or (self.units and number < self.units[-1][0]):
+            return  # No night, or a late sample of a unit that is over; the tally stands.
         if not self.units or number > self.units[-1][0]:
             self.units.append([number, False, None])
             del self.units[: -repeated.of]

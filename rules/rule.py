@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from citybrain.alerts import Evidence
+from citybrain.alerts import Certainty, Evidence
 from citybrain.instants import Duration
 from citybrain.model import Level, Scenario, Words
 from rules.lifecycle import Timing, Verdict
@@ -27,6 +27,21 @@ class Rule:
     fingerprint: str
     latched: bool = False  # Its alerts end by the control record `reset` alone.
     is_trial: bool = False  # Its alerts are recorded and told to nobody.
+    certainty: Certainty = Certainty.OBSERVED
+    metric: str | None = None  # The one of several metrics that a judge of a `quality` rule looks at.
+
+    @property
+    def key(self) -> str:
+        """Return what names its judge among those of one site."""
+        return self.id if self.metric is None else f"{self.id}:{self.metric}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What the events of a rule are tied to at one site or group, besides its own scenario and place."""
+
+    also_in: tuple[Scenario, ...] = ()  # Further scenarios.
+    affects: tuple[str, ...] = ()  # Zones where people may be affected.
 
 
 @dataclass(slots=True)
@@ -133,7 +148,7 @@ class Judge(Protocol):
         """
         ...
 
-    def evidence(self, view: Any, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Any, view: Any, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return what decides, or would decide, about the rank at the instant."""
         ...
 

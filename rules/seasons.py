@@ -48,9 +48,9 @@ class SeasonalJudge(ThresholdJudge):
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
         return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit of the season that decides about the rank."""
-        return self.as_of(instant).evidence(view, instant, rank=rank, zone=zone)
+        return self.as_of(instant).evidence(memory, view, instant, rank=rank, zone=zone)
 
 
 def seasonal(whole: ThresholdJudge, seasons: Seasons[ThresholdJudge]) -> SeasonalJudge:

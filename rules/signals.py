@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rules.measures import UNKNOWN, Bound, Measure, Measured, measure, set_against
+from rules.measures import Bound, Measure, Measured
+from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.rule import SiteView
 from rules.silence import ANY_METRIC
 
@@ -24,6 +25,7 @@ class Sender:
     """A rule over several sites, bound to one of them: it says what its measures are there, and judges nothing."""
 
     rule: str
+    fingerprint: str  # Of the rule: what is remembered is of these very measures.
     measures: tuple[Measure | None, ...]  # In the order of the rule's measures; None: not measured here.
     silences: tuple[int, ...]  # Places of the measures that are about silence.
     spans: tuple[int, ...]  # Silences that make a difference to them, milliseconds.
@@ -35,19 +37,18 @@ class Sender:
         keys = tuple(dict.fromkeys(spec.series for spec in self.measures if spec is not None))
         object.__setattr__(self, "series_keys", keys)
 
-    def tell(self, view: SiteView, instant: int, *, site: str, at: int) -> Signal:
-        """Return the values of the measures as of the instant."""
+    def new_memory(self) -> Histories:
+        """Return empty histories for the measures that are set against their own past."""
+        return new_histories(self.measures)
+
+    def tell(self, memory: Histories, view: SiteView, instant: int, *, site: str, at: int) -> Signal:
+        """Return the values of the measures as of the instant; the memory is brought up to date."""
         if self.as_of is not None:
-            return self.as_of(instant).tell(view, instant, site=site, at=at)
-        found = view.series
-        plain = [
-            measure(spec, found[spec.series], instant) if spec is not None and spec.series in found else UNKNOWN
-            for spec in self.measures
-        ]
-        measured = tuple(
-            None if spec is None else set_against(spec, value, plain)
-            for spec, value in zip(self.measures, plain, strict=True)
-        )
+            return self.as_of(instant).tell(memory, view, instant, site=site, at=at)
+        settle_all(self.measures, memory, view.series)
+        plain = plain_values(self.measures, view.series, instant)
+        against = against_all(self.measures, memory, view.series, plain)
+        measured = tuple(None if spec is None else value for spec, value in zip(self.measures, against, strict=True))
         return Signal(self.rule, site, at, instant, measured)
 
     def tell_silence(self, view: SiteView, *, site: str, at: int) -> Signal:

@@ -59,7 +59,7 @@ class SilenceJudge:
         verdict = Verdict(instant, rank, instant - silence if rank else None, (is_back,) * 4, is_back)
         return (Finding(None, verdict),)
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: None, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the silence in minutes against the span of the rank."""
         assert zone is None, "silence is about the site itself"
         silence = view.silence(self.series)

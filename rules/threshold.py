@@ -8,13 +8,16 @@ from citybrain.alerts import EVIDENCE_READINGS_MAX, Evidence, Sample
 from citybrain.calendar import Calendar
 from citybrain.model import Words
 from rules.calendar import Armed
-from rules.conditions import Comparison, Conditions, combine, compare
-from rules.holding import GAP_PERIODS_MAX, Holding, Streak
+from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held, combine, compare
+from rules.forecast import with_outlook
+from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Measure, Measured, Step, measure, set_against
+from rules.measures import Measure, Measured, Step, Take, window_start
+from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView, is_any_silent
+from rules.runs import Run, held_of, is_enough, new_run, note, note_all, timed_in
 from rules.series import Series
 
 
@@ -57,8 +60,10 @@ class Tighten:
 class Memory:
     """What is remembered of one site: the streak of every rung, and the newest sample of every measure."""
 
-    streaks: list[Streak | Tally]
+    streaks: list[Run]
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
+    histories: Histories  # By the place of the measure that is set against its own past.
+    runs: list[Run]  # Of the conditions that have a `for` or `repeated`, in the order of the judge's `timed`.
     has_streak: bool = False  # Whether any of them runs.
 
 
@@ -79,12 +84,15 @@ class ThresholdJudge:
     silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
     has_operands: bool = field(init=False)
+    timed: tuple[Condition, ...] = field(init=False)
+    sees_all: bool = field(init=False)  # Whether it remembers more than streaks, and is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
     # Whether the gate is surely shut, where that is seen sooner than whether a limit is met.
     is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
+    layout: str = field(init=False, compare=False, repr=False)  # Which rung each streak of a memory belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
 
@@ -101,6 +109,12 @@ class ThresholdJudge:
             if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
+        object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
+        has_past = any(spec.own is not None for spec in self.measures)
+        object.__setattr__(self, "sees_all", has_past or bool(self.timed))
+        object.__setattr__(self, "layout", self._layout())
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "is_shut", self._quick_gate())
         leaves = tuple(
@@ -115,17 +129,23 @@ class ThresholdJudge:
         object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
 
+    def _layout(self) -> str:
+        """Return what tells which rung, condition or measure each part of a memory belongs to."""
+        ranks = ((limit, "".join(str(rung.rank) for rung in limit.rungs)) for limit in self.limits)
+        rungs = " ".join(f"{limit.measure}:{limit.comparison.value}:{found}" for limit, found in ranks)
+        past = "".join(str(place) for place, spec in enumerate(self.measures) if spec.own is not None)
+        return f"{rungs} {len(self.timed)} {past}"
+
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
-        streaks: list[Streak | Tally] = [
-            Streak() if rung.holding.repeated is None else Tally() for limit in self.limits for rung in limit.rungs
-        ]
-        return Memory(streaks, [0] * len(self.measures))
+        streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
+        runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
+        return Memory(streaks, [0] * len(self.measures), new_histories(self.measures), runs)
 
     def _quick_gate(self) -> Callable[[Mapping[str, Series], int], bool] | None:
         """Return the quick look at the gate of a rule with a slope, the one measure that is dear."""
-        is_dear = any(self.measures[limit.measure].step is Step.SLOPE for limit in self.limits)
-        if self.only_while is None or self.has_operands or not is_dear:
+        is_dear = any(self.measures[limit.measure].step in (Step.SLOPE, Step.TREND) for limit in self.limits)
+        if self.only_while is None or self.has_operands or self.timed or not is_dear:
             return None
         return quick_gate(self.only_while, self.measures)
 
@@ -136,8 +156,11 @@ class ThresholdJudge:
         return min(values) if limit.comparison.rises else max(values)
 
     def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
-        """Tell whether no streak runs and no limit is surely met: by far the most common case."""
-        if memory.has_streak:
+        """Tell whether no streak runs and no limit is surely met: by far the most common case.
+
+        A rule with conditions that count time, or with a history, sees every sample, whatever its limits say.
+        """
+        if memory.has_streak or self.sees_all:
             return False
         if self.is_shut is not None and self.is_shut(view.series, instant):
             return True
@@ -153,69 +176,95 @@ class ThresholdJudge:
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
-        measured = self._measure(view, instant)
+        if memory.histories:
+            settle_all(self.measures, memory.histories, view.series)
+        measured, held = self._measure(memory, view, instant), NONE_HELD
+        if self.timed:
+            note_all(self.timed, memory.runs, measured)
+            held = held_of(self.timed, memory.runs, measured)
         # An unknown gate never blocks: a broken humidity sensor must not hide a fire.
-        is_gated = self.only_while is not None and self.only_while.test(measured) is False
+        is_gated = self.only_while is not None and self.only_while.test(measured, held) is False
         is_armed = self.active is None or self.active.holds(instant)
-        scale = self._scale(measured)
-        rank, since = self._climb(memory, measured, scale, is_gated=is_gated, is_armed=is_armed)
+        scale = self._scale(measured, held)
+        rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, measured)
-            sides, is_clear = self._good_side(measured, scale), self._is_clear(measured)
+            sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
         wake_in = self._wake_in(memory, instant) if self.has_wakes else None
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
-    def evidence(self, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
         assert zone is None, "a threshold rule is about the site itself"
-        measured = self._measure(view, instant)
+        measured = self._measure(memory, view, instant)
+        held = held_of(self.timed, memory.runs, measured)
         rungs = [(limit, rung) for limit in self.limits for rung in limit.judged if rung.rank == rank]
-        scale = self._scale(measured)
-        met = [(limit, rung) for limit, rung in rungs if is_met(limit, rung, measured, scale)]
+        scale = self._scale(measured, held)
+        met = [(limit, rung) for limit, rung in rungs if is_met(limit, rung, measured, held, scale)]
         limit, rung = (met or rungs or [(self.limits[0], self.limits[0].rungs[0])])[0]
         spec, found = self.measures[limit.measure], measured[limit.measure]
-        return Evidence(
+        evidence = Evidence(
             measure=spec.name,
             words=self.words[limit.measure],
             value=None if found.value is None else round(found.value, 6),
             unit=spec.unit,
             comparison=limit.comparison.value,
             limit=round(rung.value * scale, 6) if rung.is_judged else None,
-            window=spec.span or None,
+            window=_window(spec, found.newest_at),
             take=_taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
         )
+        series = view.series.get(spec.series)
+        if spec.step is Step.TREND and series is not None:
+            return with_outlook(evidence, spec, series, found.newest_at)
+        return evidence
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
-        return [[streak.dump() for streak in memory.streaks], memory.newest_at]
+        streaks, histories = memory.streaks, memory.histories.values()
+        return [
+            [streak.dump() for streak in streaks],
+            memory.newest_at,
+            [run.dump() for run in memory.runs],
+            [history.dump() for history in histories],
+            self.layout,
+        ]
 
     def load(self, data: Any) -> Memory:
-        """Return the memory that `dump` wrote."""
+        """Return the memory that `dump` wrote; a new one where the site, or a zone, has other attributes since."""
+        streaks, newest_at, runs, histories, layout = data
         memory = self.new_memory()
-        for streak, dumped in zip(memory.streaks, data[0], strict=True):
+        if layout != self.layout:
+            return memory
+        for streak, dumped in zip(memory.streaks, streaks, strict=True):
             streak.load(dumped)
-        memory.newest_at = list(data[1])
+        memory.newest_at = list(newest_at)
+        for run, dumped in zip(memory.runs, runs, strict=True):
+            run.load(dumped)
+        for history, dumped in zip(memory.histories.values(), histories, strict=True):
+            history.load(dumped)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
 
-    def _measure(self, view: SiteView, instant: int) -> list[Measured]:
-        found = view.series
-        plain = [
-            measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN for spec in self.measures
-        ]
-        if not self.has_operands:
-            return plain
-        return [set_against(spec, value, plain) for spec, value in zip(self.measures, plain, strict=True)]
+    def _measure(self, memory: Memory, view: SiteView, instant: int) -> list[Measured]:
+        plain = plain_values(self.measures, view.series, instant)
+        return against_all(self.measures, memory.histories, view.series, plain) if self.has_operands else plain
 
-    def _scale(self, measured: Sequence[Measured]) -> float:
+    def _scale(self, measured: Sequence[Measured], held: Held) -> float:
         """Return what the limits are multiplied by now. What is unknown tightens nothing."""
-        is_tight = self.tighten is not None and self.tighten.conditions.test(measured) is True
+        is_tight = self.tighten is not None and self.tighten.conditions.test(measured, held) is True
         return self.tighten.times if self.tighten is not None and is_tight else 1.0
 
     def _climb(
-        self, memory: Memory, measured: Sequence[Measured], scale: float, *, is_gated: bool, is_armed: bool
+        self,
+        memory: Memory,
+        measured: Sequence[Measured],
+        held: Held,
+        scale: float,
+        *,
+        is_gated: bool,
+        is_armed: bool,
     ) -> tuple[int, int | None]:
         """Bring the streaks up to date; return the highest rank that holds, and since when any limit is met.
 
@@ -228,19 +277,13 @@ class ThresholdJudge:
             for rung in limit.rungs:
                 streak = next(streaks)
                 is_off = is_gated or not is_armed or not rung.is_judged
-                verdict = False if is_off else is_met(limit, rung, measured, scale)
-                if isinstance(streak, Tally):
-                    assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                    if is_armed and rung.is_judged:
-                        streak.note(verdict, found.newest_at, rung.holding.repeated)
-                    is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
-                else:
-                    streak.note(verdict, found.newest_at, rung.holding)
-                    is_enough = streak.is_enough(rung.holding)
+                verdict = False if is_off else is_met(limit, rung, measured, held, scale)
+                if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
+                    note(streak, verdict, found.newest_at, rung.holding)
                 has_streak = has_streak or streak.is_at_work
                 if streak.since is not None:
                     since = streak.since if since is None else min(since, streak.since)
-                    rank = max(rank, rung.rank) if is_enough else rank
+                    rank = max(rank, rung.rank) if rung.is_judged and is_enough(streak, rung.holding) else rank
         memory.has_streak = has_streak
         return rank, since
 
@@ -258,13 +301,14 @@ class ThresholdJudge:
 
     def _wake_in(self, memory: Memory, instant: int) -> int | None:
         """Return in how many milliseconds a streak of what speaks only on change will be long enough, if any."""
-        if not memory.has_streak:
+        if not memory.has_streak and not self.timed:
             return None
-        rungs = [(limit, rung) for limit in self.limits for rung in limit.rungs]
+        holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
+        holdings += [condition.holding for condition in self.timed if condition.holding is not None]
         waits = [
-            rung.holding.hold - (instant - streak.since)
-            for (_, rung), streak in zip(rungs, memory.streaks, strict=True)
-            if streak.since is not None and not rung.holding.has_gaps
+            holding.hold - (instant - streak.since)
+            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs), strict=True)
+            if streak.since is not None and not holding.has_gaps
         ]
         return min((wait for wait in waits if wait > 0), default=None)
 
@@ -277,9 +321,9 @@ class ThresholdJudge:
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
 
-    def _is_clear(self, measured: Sequence[Measured]) -> bool | None:
+    def _is_clear(self, measured: Sequence[Measured], held: Held) -> bool | None:
         if self.clear_when is not None:
-            return self.clear_when.test(measured)
+            return self.clear_when.test(measured, held)
         answers = [
             compare(measured[limit.measure], strictly_good(limit.comparison), limit.clear)
             for limit in self.limits
@@ -293,25 +337,33 @@ def strictly_good(comparison: Comparison) -> Comparison:
     return Comparison.BELOW if comparison.rises else Comparison.ABOVE
 
 
-def is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], scale: float) -> bool | None:
+def is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], held: Held, scale: float) -> bool | None:
     """Tell whether a level of a limit is met, with the level's own conditions; None where the data do not say."""
     is_met = compare(measured[limit.measure], limit.comparison, rung.value * scale)
     if is_met and rung.conditions is not None:
-        return rung.conditions.test(measured)
+        return rung.conditions.test(measured, held)
     return is_met
 
 
 def _taken(spec: Measure) -> str | None:
     if spec.step is Step.WINDOW:
         assert spec.take is not None, "a window takes something"
-        return spec.take.value
+        return f"p{spec.quantile * 100:.0f}" if spec.take is Take.QUANTILE else spec.take.value
+    if spec.step is Step.TREND:
+        return Step.SLOPE.value
     return None if spec.step is Step.NEWEST else spec.step.value
+
+
+def _window(spec: Measure, newest_at: int) -> int | None:
+    """Return how long the window is that ends with a sample; one that begins at a time of day grows."""
+    start = window_start(spec, newest_at)
+    return newest_at - start if spec.span and start is not None else None
 
 
 def _readings(spec: Measure, series: Series | None, newest_at: int) -> tuple[Sample, ...]:
     if series is None or not series.instants:
         return ()
-    first, end = series.window(newest_at, max(spec.span, 1))
+    first, end = series.window(newest_at, _window(spec, newest_at) or 1)
     if spec.speaks_on_change:
         first = max(0, min(first, end - 1))  # The value in force, however long ago it was said.
     first = max(first, end - EVIDENCE_READINGS_MAX)

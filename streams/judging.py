@@ -5,6 +5,7 @@ decides what goes where, and when.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -136,7 +137,10 @@ class Judging:
         judged.told += [self._outputs.rejection(rejection, one) for rejection in output.rejections]
         judged.touch(reset.subject.partition("@")[0] for reset in output.resets)
         if self._terms.tells_signals:
-            judged.told += [self._outputs.signal(signal, one, ordinal) for ordinal, signal in enumerate(output.signals)]
+            counts: Counter[str] = Counter()
+            for signal in output.signals:
+                judged.told.append(self._outputs.signal(signal, one, counts[signal.site]))
+                counts[signal.site] += 1
 
     def _is_ours(self, key: bytes) -> bool:
         """Tell whether a site's record lies where all producers agree to put it: its state is here and nowhere else."""
@@ -148,7 +152,7 @@ class Judging:
 
     def _expected(self, rules: RuleSet) -> list[str]:
         """Return the sites that should speak here. A drill plays some of them: none is missed there."""
-        if self._terms.status is not Status.ACTUAL:
+        if self._terms.status is not Status.ACTUAL or not self._terms.expects_sites:
             return []
         sites = (site.id for site in rules.registry.sites.values() if site.feed is self._place.feed)
         return [site for site in sites if site not in self._ahead and self._is_ours(site.encode())]

@@ -1,6 +1,6 @@
 """What goes out: alert events, rejections, signals and the service's own alerts, as records to send."""
 
-import orjson
+from pydantic import TypeAdapter
 
 from citybrain.alerts import (
     AlertEvent,
@@ -22,6 +22,8 @@ from streams.log import Outgoing, Place, SourceRecord
 from streams.topics import Names
 
 CITY_HALL = (119.92, 28.47)  # Where an alert about the service itself stands on a map of Lishui.
+
+_SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)
 
 
 class Outputs:
@@ -63,7 +65,10 @@ class Outputs:
         return Outgoing(names.rejected(), key, value, timestamp=source.record.at, headers=encoded)
 
     def signal(self, signal: Signal, source: SourceRecord, ordinal: int) -> Outgoing:
-        """Return a signal with its source, by which a repeat is known: it is the n-th of a record of the feed."""
+        """Return a signal with its source, by which a repeat is known: the n-th of its site that a record gave.
+
+        Counted over all sites the number would be another after a restart, which passes over sites that know more.
+        """
         headers = {
             "topic": self._names.feed(self._place.feed),
             "partition": str(self._place.partition),
@@ -71,7 +76,7 @@ class Outputs:
             "ordinal": str(ordinal),
         }
         encoded = tuple((name, text.encode()) for name, text in headers.items())
-        value = orjson.dumps(signal)
+        value = _SIGNAL.dump_json(signal)
         return Outgoing(self._names.signals(), signal.rule.encode(), value, timestamp=signal.at, headers=encoded)
 
     def own_alert(self, rule: str, *, catalog: str, offset: int, at: int) -> AlertEvent:
@@ -99,6 +104,7 @@ class Outputs:
             county=CITY,
             geometry={"type": "Point", "coordinates": list(CITY_HALL)},
             zones=(),
+            affects=(),
             level=Level.RED,
             previous_level=None,
             state=State.FIRING,

@@ -159,6 +159,7 @@ class SiteWorker:
             checkpoint_every=round(settings.checkpoint_every_s * SECOND),
             # Where the producer stamps the records, the one producer of the run writes its clock records itself.
             appends_clock=stamps is TimestampType.APPEND,
+            expects_sites=not settings.simulated,
             status=settings.status,
         )
         return await Partition.take_over(

@@ -120,7 +120,7 @@ def rule_fields() -> list[str]:
 
 
 # Fields that stand for a short form without a key: `4 m`, `county`.
-NEVER_WRITTEN = {"quantity", "share", "text", "whole"}
+NEVER_WRITTEN = {"number", "quantity", "share", "text", "whole"}
 
 # What there is -> how it has to be written in the manual.
 CATALOGUE = {

@@ -56,6 +56,8 @@ def alert_line(event: AlertEvent, language: Language) -> Text:
         line.append(f"[{say(language, f'status.{event.status.value}')}] ", style="bold magenta")
     if event.trial:
         line.append(f"[{say(language, 'state.trial')}] ", style="dim")
+    if event.flapping:
+        line.append(f"[{say(language, 'state.flapping')}] ", style="yellow")
     if event.no_data:
         line.append(f"[{say(language, 'state.no_data')}] ", style="yellow")
     line.append(event.headline.in_language(language))

@@ -13,7 +13,9 @@ from citybrain.cli.console import AsJson, Lang, err, out, print_json, print_tabl
 from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
+from citybrain.instants import format_duration
 from citybrain.problems import Problem
+from rules import lint
 from rules.ruleset import RuleSet, read_rules
 from rules.shape.rule import RuleStatus
 from rules.trial import TrialResult, run_trials
@@ -30,16 +32,20 @@ def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang =
     problems: list[Problem] = []
     warnings: list[Problem] = []
     statuses = Counter[RuleStatus]()
+    warm_ups = dict[str, int]()
     for path in _paths(paths, catalog):
         found, faults = read_rules(path, catalog_folders(catalog).registry)
         problems += faults
         if found is not None:
-            warnings += found.warnings()
+            warnings += lint.warnings(found)
             statuses.update(checked.entry.status for checked in found.rules.values())
+            warm_ups.update(found.warm_ups())
     _print_problems([*problems, *warnings], language, as_json=as_json)
     if problems:
         err.print(say(language, "cli.check_failed", count=len(problems)), style="red")
         raise typer.Exit(1)
+    for rule, span in warm_ups.items():
+        err.print(say(language, "cli.warms_up", rule=rule, span=format_duration(span)))
     err.print(say(language, "cli.check_passed", count=statuses.total()), style="green")
     if set(statuses) - {RuleStatus.ACTIVE}:
         counts = (f"{say(language, f'rule_status.{status.value}')} {statuses[status]}" for status in RuleStatus)

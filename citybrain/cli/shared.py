@@ -20,7 +20,10 @@ from streams.topics import FEED_PARTITIONS, Names
 
 CatalogOption = Annotated[
     Path | None,
-    typer.Option("--catalog", help="Folder with rules/, feeds/, sites/ and zones/; default: the shipped catalogs."),
+    typer.Option(
+        "--catalog",
+        help="Folder with rules/, feeds/, sites/, zones/ and zone-kinds.yaml; default: the shipped catalogs.",
+    ),
 ]
 BrokerOption = Annotated[
     str | None,

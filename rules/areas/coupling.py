@@ -65,7 +65,7 @@ class CouplingJudge:
         first, second, third, fourth = (is_clear or (is_met and rank < place) for place in range(1, _HIGHEST + 1))
         return (Finding(None, Verdict(instant, rank, memory.since, (first, second, third, fourth), is_clear)),)
 
-    def evidence(self, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Since, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return how many hazards there are, and the alerts that are them."""
         members = self.count.selected(view.records[0].values(), instant)
         return Evidence(

@@ -39,6 +39,10 @@ class AreaEngine:
         """Return how many alerts are open."""
         return sum(len(state.standing.events) for state in self._groups.values())
 
+    def move_quietly(self, at: int) -> bool:
+        """Move to a time if nothing falls due on the way; tell whether it has."""
+        return self._clock.move_quietly(at)
+
     def advance(self, at: int) -> list[AlertEvent]:
         """Judge nothing but the time."""
         events: list[AlertEvent] = []

@@ -11,22 +11,21 @@ from typing import Any, ClassVar, Protocol
 from citybrain.alerts import EVIDENCE_SITES_MAX, Evidence, Sample
 from citybrain.calendar import Calendar
 from citybrain.geometry import distance_m
-from citybrain.instants import MINUTE
 from citybrain.model import Words
 from citybrain.places import in_sector, steady_wind
-from rules.areas.across import Aggregate, Counted, Said
+from rules.areas.across import Across, Aggregate, Counted, Said
 from rules.areas.records import AlertCount, AlertRecord
 from rules.calendar import Armed
-from rules.conditions import Condition, Conditions, combine, compare
-from rules.holding import GAP_PERIODS_MAX, Holding, Streak
+from rules.conditions import Condition, Conditions, Held, combine, compare
+from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Bound, Measure, Measured, set_against
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView
+from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in
 from rules.threshold import Limit, Memory, Rung, Tighten, is_met, strictly_good
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
-WIND_AGE_MAX = 30 * MINUTE  # An older wind is not known [E].
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,7 @@ class AreaMeasure:
     words: Words
     members: Mapping[str, Member]  # By site, ascending.
     aggregate: Aggregate | None = None
+    across: Across | None = None
     counted: Counted | None = None  # Which values the number counts, if it counts any.
     alerts: AlertCount | None = None
     sector: Sector | None = None
@@ -98,6 +98,7 @@ class _Look:
     now: dict[str, list[Measured]]
     last: dict[str, list[Measured]]
     known: list[tuple[str, ...]]  # Per measure: the sites that are not silent.
+    held: Held = field(default_factory=dict)  # Of conditions on numbers of the group: whether they held long enough.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class AreaJudge:
     active: Calendar | Armed | None = None
     tighten: Tighten | None = None
     sites: tuple[str, ...] = field(init=False)  # With a number of their own.
+    timed: tuple[Condition, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False)
     has_wakes: bool = field(init=False)
     is_about_silence: ClassVar[bool] = False
@@ -130,15 +132,17 @@ class AreaJudge:
             if member.silent_for is not None
         }
         object.__setattr__(self, "silent_after", silent)
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
+        object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
         wakes = any(one.spec.speaks_on_change or one.alerts is not None for one in self.measures)
         object.__setattr__(self, "has_wakes", wakes)
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
-        streaks: list[Streak | Tally] = [
-            Streak() if rung.holding.repeated is None else Tally() for limit in self.limits for rung in limit.rungs
-        ]
-        return Memory(streaks, [0] * len(self.measures))
+        streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
+        runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
+        return Memory(streaks, [0] * len(self.measures), {}, runs)
 
     def is_quiet(self, memory: Memory, view: AreaView, instant: int) -> bool:
         """Tell that it is not known without looking."""
@@ -151,6 +155,8 @@ class AreaJudge:
     def judge(self, memory: Memory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group as of the instant."""
         look = self._look(view, instant)
+        note_all(self.timed, memory.runs, look.group)
+        look = replace(look, held=held_of(self.timed, memory.runs, look.group))
         is_armed = self.active is None or self.active.holds(instant)
         scale = self._scale(look)
         rank, since = self._climb(memory, look, scale, is_armed=is_armed)
@@ -161,10 +167,11 @@ class AreaJudge:
         wake_in = self._wake_in(memory, view, instant)
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
-    def evidence(self, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Memory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank, with the sites or alerts that do."""
         assert zone is None, "an area rule is about its group"
         look, rungs = self._look(view, instant), self._rungs()
+        look = replace(look, held=held_of(self.timed, memory.runs, look.group))
         scale = self._scale(look)
         candidates = [one for one in rungs if one[1].rank == rank] or rungs[:1]
         met = [one for one in candidates if self._is_met(*one, look, scale) is True]
@@ -174,6 +181,8 @@ class AreaJudge:
         sites, found = self._deciding(limit, rung, look, scale)
         alerts = one.alerts.selected(view.records[place].values(), instant) if one.alerts is not None else []
         pairs = [(site, view.values[place][site]) for site in sites if site in view.values[place]]
+        if one.is_per_site:
+            pairs.sort(key=lambda pair: pair[1].value or 0.0, reverse=limit.comparison.rises)  # The worst first.
         if one.counted is not None:
             pairs = [(site, said) for site, said in pairs if said.value is not None and one.counted.holds(said.value)]
         return Evidence(
@@ -188,22 +197,32 @@ class AreaJudge:
             readings=tuple(Sample(said.newest_at, said.value) for _, said in pairs if said.value is not None)[
                 :EVIDENCE_SITES_MAX
             ],
+            across=one.across.value if one.across is not None and one.alerts is None else None,
             sites=tuple(site for site, _ in pairs)[:EVIDENCE_SITES_MAX],
             alerts=tuple(record.identifier for record in alerts)[:EVIDENCE_SITES_MAX],
         )
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data."""
-        return [[streak.dump() for streak in memory.streaks], memory.newest_at]
+        streaks, runs = ([run.dump() for run in some] for some in (memory.streaks, memory.runs))
+        return [streaks, memory.newest_at, runs, self._layout()]
 
     def load(self, data: Any) -> Memory:
-        """Return the memory that `dump` wrote."""
+        """Return the memory that `dump` wrote; a new one where a zone, or its sites, have other attributes since."""
         memory = self.new_memory()
-        for streak, dumped in zip(memory.streaks, data[0], strict=True):
-            streak.load(dumped)
-        memory.newest_at = list(data[1])
+        streaks, newest_at, runs, layout = data
+        if layout != self._layout():
+            return memory
+        for run, dumped in (*zip(memory.streaks, streaks, strict=True), *zip(memory.runs, runs, strict=True)):
+            run.load(dumped)
+        memory.newest_at = list(newest_at)
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return memory
+
+    def _layout(self) -> str:
+        """Return what tells which rung or condition each part of a memory belongs to."""
+        rungs = " ".join(f"{limit.measure}:{limit.comparison.value}:{rung.rank}" for limit, rung, _ in self._rungs())
+        return f"{rungs} {len(self.timed)}"
 
     # Looking
 
@@ -215,7 +234,7 @@ class AreaJudge:
         ]
         for place, one in enumerate(self.measures):
             if one.sector is not None:
-                is_inside = self._inside(one.sector, group, instant)
+                is_inside = _side_of(one.sector, group)
                 found = {site: each for site, each in said[place].items() if is_inside(one.members[site].position)}
                 records = [record for record in view.records[place].values() if is_inside(record.position)]
                 group[place] = _of_group(one, found, records, instant)
@@ -236,13 +255,6 @@ class AreaJudge:
                 found = found._replace(newest_at=instant)  # What was said last still holds.
             said[site] = Said(set_against(one.spec, found, ()), is_known, member.weight)
         return said
-
-    def _inside(self, sector: Sector, group: Sequence[Measured], instant: int) -> Callable[[tuple[float, float]], bool]:
-        """Return the test whether a position lies to the sector's side of the wind."""
-        direction, speed = group[sector.direction], group[sector.speed]
-        is_old = instant - min(direction.newest_at, speed.newest_at) > WIND_AGE_MAX
-        wind = None if is_old else steady_wind(direction.value, speed.value)
-        return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
 
     def _of_site(
         self, site: str, said: Sequence[Mapping[str, Said]], group: Sequence[Measured], *, is_last: bool
@@ -271,17 +283,12 @@ class AreaJudge:
             streak = next(streaks)
             verdict = self._is_met(limit, rung, quorum, look, scale) if is_armed and rung.is_judged else False
             sites, found = self._deciding(limit, rung, look, scale)
-            if isinstance(streak, Tally):
-                assert rung.holding.repeated is not None, "a tally counts what is repeated"
-                if is_armed and rung.is_judged:
-                    streak.note(verdict, found.newest_at, rung.holding.repeated)
-                is_enough = rung.is_judged and streak.is_enough(rung.holding.repeated)
-            else:
-                streak.note(verdict, found.newest_at, rung.holding)
-                is_enough = streak.is_enough(self._asked(rung.holding, sites))
+            if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
+                note(streak, verdict, found.newest_at, rung.holding)
+            has_enough = rung.is_judged and is_enough(streak, self._asked(rung.holding, sites))
             if streak.since is not None:
                 since = streak.since if since is None else min(since, streak.since)
-                rank = max(rank, rung.rank) if is_enough else rank
+                rank = max(rank, rung.rank) if has_enough else rank
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
 
@@ -312,7 +319,7 @@ class AreaJudge:
         lost = [
             site
             for site, values in look.last.items()
-            if site not in known and is_met(limit, rung, values, scale) is True
+            if site not in known and is_met(limit, rung, values, look.held, scale) is True
         ]
         return None if quorum.holds(self._positions(limit, [*meeting, *lost])) else False
 
@@ -327,8 +334,8 @@ class AreaJudge:
         return [
             site
             for site, values in look.now.items()
-            if is_met(limit, rung, values, scale) is True
-            and (self.only_while is None or self.only_while.test(values) is not False)
+            if is_met(limit, rung, values, look.held, scale) is True
+            and (self.only_while is None or self.only_while.test(values, look.held) is not False)
         ]
 
     def _positions(self, limit: Limit, sites: Iterable[str]) -> list[tuple[float, float]]:
@@ -399,7 +406,7 @@ class AreaJudge:
     def _holds_everywhere(self, condition: Condition, look: _Look) -> bool | None:
         """Tell whether a condition for the end holds for the group, or at every site that has it."""
         if not self.measures[condition.measure].is_per_site:
-            return condition.test(look.group)
+            return condition.test(look.group, look.held)
         answers = []
         for site in self.measures[condition.measure].members:
             answer = condition.test(look.now[site])
@@ -411,8 +418,8 @@ class AreaJudge:
     def _holds_somewhere(self, conditions: Conditions, look: _Look) -> bool | None:
         """Tell whether conditions hold for the group; on numbers of sites, at any one of them."""
         if not self.sites or not any(self.measures[member.measure].is_per_site for member in conditions.members):
-            return conditions.test(look.group)
-        return combine([conditions.test(values) for values in look.now.values()], any_of=True)
+            return conditions.test(look.group, look.held)
+        return combine([conditions.test(values, look.held) for values in look.now.values()], any_of=True)
 
     # Gaps, silence, and waking
 
@@ -461,6 +468,12 @@ class AreaJudge:
             if one.alerts is not None
         ]
         return min((wait for wait in (*streaks, *drops) if wait is not None and wait > 0), default=None)
+
+
+def _side_of(sector: Sector, group: Sequence[Measured]) -> Callable[[tuple[float, float]], bool]:
+    """Return the test whether a position lies to the sector's side of the wind; without a wind all do."""
+    wind = steady_wind(group[sector.direction].value, group[sector.speed].value)
+    return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
 
 
 def _of_group(one: AreaMeasure, said: Mapping[str, Said], records: Iterable[AlertRecord], instant: int) -> Measured:

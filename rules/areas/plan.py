@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 from citybrain.alerts import AlertEvent
 from citybrain.geometry import distance_m
-from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.areas.grouping import Group, Grouping
 from rules.areas.state import GroupPlan
 from rules.publishing import THE_SITE
-from rules.rule import Judge, Rule
+from rules.rule import Judge, Rule, Ties
 from rules.spans import Spans
 
 OVER_SITES, OVER_ALERTS, OVER_HAZARDS = 1, 2, 3  # The orders: each sees alerts of the ones before it.
@@ -38,7 +37,7 @@ class BoundRule:
     measures: int
     listening: tuple[Listening, ...]
     keep: int  # How long a closed alert may matter, milliseconds.
-    also_in: Callable[[Group], tuple[Scenario, ...]]
+    ties: Callable[[Group], Ties]
     spans: Mapping[str, Spans] = field(default_factory=dict)  # Group -> when its temporary zone arms the rule.
 
 
@@ -70,7 +69,7 @@ class AreaPlan:
                     members=bound.members.get(group_id, ()),
                     periods={site: periods[site] for site in sites},
                     keep=bound.keep,
-                    also_in=bound.also_in(group),
+                    ties=bound.ties(group),
                     spans={THE_SITE: bound.spans[group_id]} if group_id in bound.spans else {},
                     order=bound.order,
                 )

@@ -48,7 +48,7 @@ class SequenceJudge:
         verdict = Verdict(instant, self.rank if is_met else 0, since, (not is_met,) * 4, not is_met)
         return (Finding(None, verdict),)
 
-    def evidence(self, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: None, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the alerts that came in order."""
         chain = self._chain(view) or []
         return Evidence(

@@ -50,6 +50,12 @@ class AreaStage:
         """Judge all that is held back, and the time up to now."""
         if self._at is None:
             return []
+        if (
+            not self._held
+            and not self._resets
+            and all(engine.move_quietly(self._at) for engine in self._engines.values())
+        ):
+            return []  # By far the most common case.
         inputs, self._held = sorted(self._held, key=_order), []
         decided: list[AlertEvent] = []
         for engine in self._engines.values():

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from citybrain.alerts import Subject
-from citybrain.model import Scenario
 from citybrain.registry import Registry
 from rules.areas.grouping import Group
 from rules.areas.records import AlertRecord, load_record
 from rules.deadlines import LogClock
 from rules.measures import Bound, Measured
 from rules.publishing import Standing
-from rules.rule import Heard, Judge
+from rules.rule import Heard, Judge, Ties
 from rules.series import Series
 from rules.spans import Spans
 
@@ -28,7 +27,7 @@ class GroupPlan:
     members: tuple[frozenset[str], ...]  # Per measure the sites that it listens to.
     periods: Mapping[str, int]  # Of the sites, milliseconds; by site.
     keep: int  # How long a closed alert may matter, milliseconds.
-    also_in: tuple[Scenario, ...]
+    ties: Ties
     spans: Mapping[str, Spans]  # When the group's temporary zone arms the rule; empty: always.
     order: int  # Its stage: 1 for rules over sites, 2 over alerts of those, 3 for couplings and sequences.
 
@@ -66,9 +65,9 @@ class GroupState:
         """Return the zones that an alert names."""
         return self.plan.group.zones
 
-    def also_in(self, rule_id: str) -> tuple[Scenario, ...]:
-        """Return the further scenarios that its events belong to."""
-        return self.plan.also_in
+    def ties(self, rule_id: str) -> Ties:
+        """Return what its events are tied to."""
+        return self.plan.ties
 
     def silence(self, key: str) -> int:
         """Return how long a member has been silent, milliseconds of a living log; 0 if it was never heard."""

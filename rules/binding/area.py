@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from citybrain.instants import MINUTE
 from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
@@ -33,6 +34,7 @@ from rules.spans import Spans, spans_of
 from rules.threshold import Limit, Tighten
 
 WIND_STATION = "weather-station"
+WIND_AGE_MAX = 30 * MINUTE  # An older wind is not known [E].
 _WIND = ("wind_direction", "wind_speed")
 
 
@@ -55,6 +57,7 @@ class AreaBinder(LimitsBinder):
         self._names = list(self._entries)
         self._units = {name: unit_of(measure, registry) for name, measure in self._entries.items()}
         self._sites = tuple(sites)
+        self._sides = [side for limit in entry.all_limits() for side in limit.sides()]
         self.grouping = Grouping(entry.group_by, registry, self._sites)
         self._members = [self._members_of(measure) for measure in self._entries.values()]
         self.groups = tuple(
@@ -66,6 +69,15 @@ class AreaBinder(LimitsBinder):
             for place, one in enumerate(bound.judge.measures):
                 for site in one.members:
                     self._heard.setdefault(site, set()).add(place)
+
+    @property
+    def rule_id(self) -> str:
+        """Return the id of the rule."""
+        return self._rule.id
+
+    def name_at(self, place: int) -> str:
+        """Return what the author calls a measure."""
+        return self._names[place]
 
     def spans_of(self, group: Group) -> Spans | None:
         """Return when the group's temporary zone arms the rule; None: always."""
@@ -104,7 +116,8 @@ class AreaBinder(LimitsBinder):
         silences = tuple(place for place in sorted(heard) if self.places[place].silence)
         spans = {span for place in silences for span in _spans(self.places[place], site)}
         told = tuple(measures.get(place) for place in self.places)
-        return Sender(self._rule.id, told, silences, tuple(sorted(spans)), site.period)
+        fingerprint = self._rule.fingerprint
+        return Sender(self._rule.id, fingerprint, told, silences, tuple(sorted(spans)), site.period)
 
     def _add_wind(self) -> None:
         """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
@@ -155,7 +168,7 @@ class AreaBinder(LimitsBinder):
         measures = self._measures(group, here)
         specs, present = [one.spec for one in measures], _present(measures)
         found: list[Limit | None] = []
-        for entry in self._area.all_limits():
+        for entry in self._sides:
             place = self._names.index(entry.measure)
             is_judged = present[place] and self._is_large_enough(measures[place])
             limit = self._limit(entry, specs, here) if is_judged else None
@@ -164,10 +177,8 @@ class AreaBinder(LimitsBinder):
 
     def _judge(self, group: Group, here: GroupHere, found: Sequence[Limit | None]) -> AreaJudge:
         measures = self._measures(group, here)
-        present = _present(measures)
-        pairs = [
-            (entry, limit) for entry, limit in zip(self._area.all_limits(), found, strict=True) if limit is not None
-        ]
+        specs, present = [one.spec for one in measures], _present(measures)
+        pairs = [(entry, limit) for entry, limit in zip(self._sides, found, strict=True) if limit is not None]
         ranks = [rung.rank for _, limit in pairs for rung in limit.judged]
         lowest = min(ranks or [rung.rank for _, limit in pairs for rung in limit.rungs])
         return AreaJudge(
@@ -176,10 +187,10 @@ class AreaBinder(LimitsBinder):
             measures=measures,
             limits=tuple(limit for _, limit in pairs),
             quorums=tuple(self._quorums(entry, limit, len(measures[limit.measure].members)) for entry, limit in pairs),
-            only_while=_present_only(self._conditions(self._area.only_while, here), present),
-            clear_when=_present_only(self._conditions(self._area.clear_when, here), present),
+            only_while=_present_only(self._conditions(self._area.only_while, specs, here), present),
+            clear_when=_present_only(self._conditions(self._area.clear_when, specs, here), present),
             active=armed_as_group(self._area.active, self._registry.holidays, self.spans_of(group)),
-            tighten=self._area_tighten(present, here),
+            tighten=self._area_tighten(specs, present, here),
         )
 
     def _is_large_enough(self, one: AreaMeasure) -> bool:
@@ -189,8 +200,8 @@ class AreaBinder(LimitsBinder):
         rungs = tuple(replace(rung, conditions=_present_only(rung.conditions, present)) for rung in limit.rungs)
         return replace(limit, rungs=rungs)
 
-    def _area_tighten(self, present: list[bool], here: GroupHere) -> Tighten | None:
-        tighten = self._tighten(here)
+    def _area_tighten(self, specs: Sequence[Measure], present: list[bool], here: GroupHere) -> Tighten | None:
+        tighten = self._tighten(specs, here)
         if tighten is None:
             return None
         conditions = _present_only(tighten.conditions, present)
@@ -202,16 +213,19 @@ class AreaBinder(LimitsBinder):
         return AreaMeasure(
             spec=self._group_spec(entry, sites, here),
             words=words_of(entry, self._registry),
-            members={site.id: self._member(entry, site) for site in sites},
+            members={site.id: self._member(place, entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
+            across=entry.across,
             counted=counted,
             alerts=_alert_count(entry),
             sector=self._sector(entry, group),
         )
 
-    def _member(self, entry: AreaMeasureEntry, site: Site) -> Member:
+    def _member(self, place: int, entry: AreaMeasureEntry, site: Site) -> Member:
         weight = site.attributes.get(entry.weight) if entry.weight is not None else None
         silent_for = None if entry.silence else self._registry.silent_for(site, inputs_of(entry)[0])
+        if place >= len(self._area.area_measures()):
+            silent_for = WIND_AGE_MAX  # The wind, which no author has written down.
         return Member(site.position, silent_for, weight.number if isinstance(weight, Quantity) else 1.0)
 
     def _group_spec(self, entry: AreaMeasureEntry, sites: tuple[Site, ...], here: GroupHere) -> Measure:
@@ -220,7 +234,7 @@ class AreaBinder(LimitsBinder):
         if entry.alerts or entry.silence:
             name = "alerts" if entry.alerts else "silence"
             step = Step.WINDOW if entry.over is not None else Step.NEWEST
-            return Measure(name, "", unit, step, entry.over or 0, None, 0, 0, None, speaks_on_change=True)
+            return Measure(name, "", unit, step, span_of(entry), None, 0, 0, None, speaks_on_change=True)
         if not sites:
             return Measure(entry.derived or entry.metric or "", "", unit, Step.NEWEST, 0, None, 0, 0, None)
         slowest = max(sites, key=lambda site: site.period)
@@ -278,16 +292,21 @@ def _quorum(entry: QuorumEntry | None, members: int) -> Quorum:
     return Quorum(entry.at_least, metres_of(parse_quantity(entry.within)) if entry.within is not None else None)
 
 
+def span_of(entry: AreaMeasureEntry) -> int:
+    """Return how far back a count of alerts looks, milliseconds; 0: only what is open now."""
+    return entry.over if isinstance(entry.over, int) else 0
+
+
 def _alert_count(entry: AreaMeasureEntry) -> AlertCount | None:
     if not entry.alerts:
         return None
     assert entry.across is not None, "the shape wants to know how alerts are counted"
     level = entry.level or Level.BLUE
-    return AlertCount(entry.across, level.rank, entry.over or 0, entry.distinct)
+    return AlertCount(entry.across, level.rank, span_of(entry), entry.distinct)
 
 
 def _without_operand(entry: AreaMeasureEntry) -> AreaMeasureEntry:
-    return entry.model_copy(update={"minus": None, "divided_by": None})
+    return entry.model_copy(update={"minus": None, "divided_by": None, "sigmas_from": None})
 
 
 def _without_zone(entry: AreaMeasureEntry) -> AreaMeasureEntry:

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from citybrain.model import Scenario
-from citybrain.places import PlaceWord, sites_from
+from citybrain.places import PlaceWord, sites_from, zones_from
 from citybrain.registry import Registry
 from citybrain.sites import Site
 from rules.areas.grouping import Group, Grouping
 from rules.areas.plan import OVER_ALERTS, OVER_HAZARDS, OVER_SITES, AreaPlan, BoundRule, Listening
 from rules.binding.alerts import CouplingBinder, SequenceBinder
-from rules.binding.area import AreaBinder
+from rules.binding.area import AreaBinder, span_of
 from rules.binding.ground import Ground
-from rules.rule import Rule
+from rules.rule import Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
@@ -28,6 +27,10 @@ class BoundAreas:
 
     plan: AreaPlan
     binders: tuple[AreaBinder, ...]
+
+    def binder(self, rule_id: str) -> AreaBinder:
+        """Return how an area rule is bound to its groups."""
+        return next(binder for binder in self.binders if binder.rule_id == rule_id)
 
     @property
     def minds_silence(self) -> bool:
@@ -84,8 +87,8 @@ class AreaSetBinder:
             },
             measures=len(binder.places),
             listening=listening,
-            keep=max((measure.over or 0 for measure in binder.places.values() if measure.alerts), default=0),
-            also_in=self._also_in(entry),
+            keep=max((span_of(measure) for measure in binder.places.values() if measure.alerts), default=0),
+            ties=self._ties(entry),
             spans={
                 group_id: spans
                 for group_id, group in binder.grouping.groups.items()
@@ -97,7 +100,7 @@ class AreaSetBinder:
         binder = CouplingBinder(entry, rule, self._registry, self._sites(entry))
         listening = self._listening(0, entry.measure.alerts, entry.measure.place, binder.grouping)
         judges = {bound.group.id: (bound.group, bound.judge) for bound in binder.groups}
-        return BoundRule(rule, OVER_HAZARDS, binder.grouping, judges, {}, 1, (listening,), 0, self._also_in(entry))
+        return BoundRule(rule, OVER_HAZARDS, binder.grouping, judges, {}, 1, (listening,), 0, self._ties(entry))
 
     def _sequence(self, entry: SequenceRule, rule: Rule) -> BoundRule:
         binder = SequenceBinder(entry, rule, self._registry, self._sites(entry))
@@ -114,7 +117,7 @@ class AreaSetBinder:
             len(entry.steps),
             listening,
             entry.within,
-            self._also_in(entry),
+            self._ties(entry),
         )
 
     def _listening(self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping) -> Listening:
@@ -128,11 +131,13 @@ class AreaSetBinder:
         }
         return Listening(place, frozenset(rules), near, word.reach_m)
 
-    def _also_in(self, entry: OverSites) -> Callable[[Group], tuple[Scenario, ...]]:
-        def of_group(group: Group) -> tuple[Scenario, ...]:
-            return tuple(
-                also.scenario for also in entry.also_in if also.where is None or self._is_at(also.where, group)
-            )
+    def _ties(self, entry: OverSites) -> Callable[[Group], Ties]:
+        def of_group(group: Group) -> Ties:
+            also_in = (also for also in entry.also_in if also.where is None or self._is_at(also.where, group))
+            affects: tuple[str, ...] = ()
+            if entry.affects is not None and group.origin is not None:
+                affects = zones_from(self._registry, group.origin, entry.affects)
+            return Ties(tuple(also.scenario for also in also_in), affects)
 
         return of_group
 

@@ -8,20 +8,23 @@ from citybrain.registry import Registry
 from citybrain.units import Quantity
 from rules.areas.across import Across, Distinct
 from rules.derived import DERIVED
+from rules.measures import Take
 from rules.shape.area import AreaMeasureEntry
+from rules.shape.forecast import TrendEntry
 from rules.shape.measures import MeasureEntry
 
 ALERTS_WORDS = Words("报警", "Alerts")
 SILENCE_WORDS = Words("无数据周期数", "Periods without data")
+SIGMA = "sigma"  # The unit of a distance in standard deviations.
+OCCUPANCY = "occupancy"  # The derived value.
 RATIO = "x"  # The unit of a quotient; limits on it may be written in percent.
 
 
 def series_key(entry: MeasureEntry, accepted: Sequence[str]) -> str:
     """Return the key of the series that a measure reads: by metric, and by flags where more than valid ones count."""
-    if entry.derived is not None:
-        return f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived
-    assert entry.metric is not None, "a measure has a metric or a derived value"
-    return entry.metric if tuple(accepted) == (VALID_FLAG,) else f"{entry.metric}|{''.join(accepted)}"
+    name = f"{entry.derived}@{entry.edition}" if entry.edition else entry.derived or entry.metric
+    assert name is not None, "a measure has a metric or a derived value"
+    return name if tuple(accepted) == (VALID_FLAG,) else f"{name}|{''.join(accepted)}"
 
 
 def inputs_of(entry: MeasureEntry) -> tuple[str, ...]:
@@ -46,6 +49,8 @@ def unit_of(entry: MeasureEntry, registry: Registry) -> str:
 
 def site_unit_of(entry: MeasureEntry, registry: Registry) -> str:
     """Return the unit of a measure at one site, before anything is made of several."""
+    if entry.sigmas_from is not None:
+        return SIGMA
     return RATIO if entry.divided_by is not None else plain_unit_of(entry, registry)
 
 
@@ -56,15 +61,17 @@ def _unit_of_alerts(entry: AreaMeasureEntry) -> str:
 
 
 def plain_unit_of(entry: MeasureEntry, registry: Registry) -> str:
-    """Return the unit of a measure before it is set against anything; a slope is per hour."""
+    """Return the unit of a measure before it is set against anything; a slope is per hour, what it leads to is not."""
     if isinstance(entry, AreaMeasureEntry) and entry.silence:
         return "periods"
+    if entry.take == Take.COVERAGE:
+        return "%"
     if entry.derived is not None:
         unit = DERIVED[entry.derived, entry.edition].unit
     else:
         assert entry.metric is not None, "a measure has a metric or a derived value"
         unit = registry.metrics[entry.metric].unit
-    return f"{unit}/h" if entry.slope_over is not None else unit
+    return f"{unit}/h" if entry.slope_over is not None and not isinstance(entry, TrendEntry) else unit
 
 
 def number_in(quantity: Quantity, unit: str) -> float:

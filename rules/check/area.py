@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from citybrain.model import Level
 from citybrain.places import PlaceWord
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY
@@ -10,7 +11,8 @@ from rules.binding.units import RATIO, metres_of, number_in, site_unit_of, unit_
 from rules.check.base import Loc
 from rules.check.limits import LimitsCheck
 from rules.shape.area import AreaMeasureEntry, AreaRule, CouplingRule, GroupEntry, SequenceRule
-from rules.shape.limits import LimitEntry
+from rules.shape.conditions import ConditionList, ConditionsEntry
+from rules.shape.limits import BandEntry, LevelEntry, LimitEntry
 from rules.shape.rule import RuleEntry
 from rules.shape.values import QuorumEntry, Value
 
@@ -22,7 +24,7 @@ class AreaCheck(LimitsCheck):
         yield from self._group((*self.loc, "group_by"), rule.group_by)
         for name, measure in rule.area_measures().items():
             loc = (*self.loc, "measures", name) if rule.measures else (*self.loc, "measure")
-            if self._measure(loc, measure) is None:
+            if self._measure(loc, measure, rule) is None:
                 yield from self._area_measure(loc, measure, rule.group_by)
         yield from self._threshold(rule)
         if rule.sites is not None:
@@ -33,8 +35,8 @@ class AreaCheck(LimitsCheck):
         for index, limit in enumerate(rule.all_limits()):
             loc = (*self.loc, "limits", index) if rule.limits else self.loc
             measured = measures.get(limit.measure)
-            is_of_group = measured is not None and (measured.across is not None or bool(measured.alerts))
-            yield from self._sites_of(loc, limit, is_of_group=is_of_group)
+            yield from self._sites_of(loc, limit, is_of_group=measured is not None and _is_of_group(measured))
+        yield from self._untimed(rule)
 
     def _coupling(self, rule: CouplingRule) -> Iterator[Problem]:
         yield from self._group((*self.loc, "group_by"), rule.group_by)
@@ -96,18 +98,38 @@ class AreaCheck(LimitsCheck):
             yield self.document.problem(loc, "R264")
 
     def _sites_of(self, loc: Loc, limit: LimitEntry, *, is_of_group: bool) -> Iterator[Problem]:
-        word = limit.comparison.value
-        written = [((*loc, "sites"), limit.sites)]
-        written += [((*loc, word, level.value, "sites"), entry.sites) for level, entry in limit.ladder.items()]
+        entries: Mapping[Level, LevelEntry | BandEntry] = limit.outside or limit.ladder
+        levels = [((*loc, limit.word, level.value), entry) for level, entry in entries.items()]
+        written = [((*loc, "sites"), limit.sites), *(((*place, "sites"), entry.sites) for place, entry in levels)]
         for place, quorum in written:
             if quorum is not None and is_of_group:
                 yield self.document.problem(place, "R265", key=limit.measure)
             elif quorum is not None:
                 yield from self._quorum(place, quorum)
-        values = [((*loc, word, level.value), entry.value) for level, entry in limit.ladder.items()]
-        for place, value in (*values, ((*loc, "clear"), limit.clear)):
-            if value is not None and value.site is not None:
+        for place, value in (*((place, entry.value) for place, entry in levels), ((*loc, "clear"), limit.clear)):
+            pair = value if isinstance(value, tuple) else (value,)
+            if any(one is not None and one.site is not None for one in pair):
                 yield self.document.problem(place, "R263")
+
+    def _untimed(self, rule: AreaRule) -> Iterator[Problem]:
+        """Check that no condition on a measure of each site counts time: nobody counts it site by site."""
+        found: list[tuple[Loc, ConditionsEntry]] = [
+            ((*self.loc, "only_while"), rule.only_while),
+            ((*self.loc, "clear_when"), rule.clear_when),
+            ((*self.loc, "tighten", "while"), rule.tighten.conditions if rule.tighten is not None else ()),
+        ]
+        for index, limit in enumerate(rule.all_limits()):
+            loc = (*self.loc, "limits", index) if rule.limits else self.loc
+            found.append(((*loc, "and"), limit.conditions))
+            entries: Mapping[Level, LevelEntry | BandEntry] = limit.outside or limit.ladder
+            found += [((*loc, limit.word, level.value, "and"), one.conditions) for level, one in entries.items()]
+        for loc, entry in found:
+            members, inside = (entry.any, (*loc, "any")) if isinstance(entry, ConditionList) else (entry, loc)
+            for index, member in enumerate(members):
+                measure = rule.area_measures().get(member.measure)
+                is_timed = member.hold is not None or member.repeated is not None
+                if is_timed and measure is not None and not _is_of_group(measure):
+                    yield self.document.problem((*inside, index), "R247", key=member.measure)
 
     def _quorum(self, loc: Loc, quorum: QuorumEntry) -> Iterator[Problem]:
         yield from self._length((*loc, "within"), quorum.within)
@@ -142,6 +164,11 @@ class AreaCheck(LimitsCheck):
                 yield self._unknown(loc, "R260", name, others)
             elif is_about_alerts(other) and not (isinstance(rule, CouplingRule | SequenceRule) and is_area(other)):
                 yield self.document.problem(loc, "R262", key=name)
+
+
+def _is_of_group(measure: AreaMeasureEntry) -> bool:
+    is_of_nearest = measure.place is not None and measure.place.nearest is not None
+    return measure.across is not None or bool(measure.alerts) or is_of_nearest
 
 
 def is_area(rule: RuleEntry) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from citybrain.documents import Document
+from citybrain.faults import Fault
 from citybrain.model import Scenario
 from citybrain.problems import Problem
 from citybrain.registry import COUNTY, Registry
@@ -13,6 +14,8 @@ from citybrain.units import parse_quantity
 from rules.binding.units import number_in
 from rules.shape.places import Where, ZoneWhere
 from rules.shape.values import Value
+
+OWN_UNIT = ""  # Of a measure of any metric: that of each.
 
 Loc = tuple[str | int, ...]
 
@@ -53,6 +56,12 @@ class Checker:
             yield self._unknown((*loc, "id"), "R205", where.id, self.registry.zones)
 
     def _value(self, loc: Loc, value: Value, unit: str) -> Iterator[Problem]:
+        if unit == OWN_UNIT and value.number is None:
+            yield self.document.problem(loc, "R246", found=value.quantity or value.site)
+            return
+        if unit != OWN_UNIT and value.number is not None:
+            bare = f"{value.number:g}"
+            yield self.document.problem(loc, "R110", fault=Fault("no_unit", found=repr(bare), number=bare))
         for text in (value.quantity, value.plus):
             if text is None:
                 continue
@@ -77,6 +86,12 @@ class Checker:
         elif unit not in units:
             found = f"{name} ({', '.join(sorted(units))})"
             yield self.document.problem(loc, "R211", found=found, expected=unit)
+
+    def _number(self, loc: Loc, value: Value, unit: str) -> float | None:
+        """Return the number of a value in the unit; None where it is an attribute, or wrong."""
+        if value.site is not None or any(True for _ in self._value(loc, value, unit)):
+            return None
+        return value.number if value.quantity is None else number_in(parse_quantity(value.quantity), unit)
 
     def _rising(self, loc: Loc, spans: Mapping[str, int]) -> Iterator[Problem]:
         """Check that a higher level asks for a longer time."""

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from citybrain.instants import Duration
 from citybrain.metrics import Entry, Name
-from rules.shape.values import AnyValue, Compared
+from rules.shape.values import AnyValue, Band, Compared, RepeatedText, Value
 
 
 class ConditionEntry(Compared):
@@ -16,6 +17,17 @@ class ConditionEntry(Compared):
     above: AnyValue | None = None
     at_most: AnyValue | None = None
     below: AnyValue | None = None
+    outside: Band | None = None
+    hold: Duration | None = Field(None, alias="for")
+    repeated: RepeatedText | None = None
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Return what the measure is compared with: one value, or the two of `outside`."""
+        if self.outside is not None:
+            return self.outside
+        value: Value = getattr(self, self.word)
+        return (value,)
 
 
 class ConditionList(Entry):

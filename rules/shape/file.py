@@ -7,12 +7,14 @@ from pydantic import BaseModel, Discriminator, Field
 from citybrain.metrics import Entry
 from citybrain.model import Scenario
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
+from rules.shape.forecast import ForecastRule
 from rules.shape.geofence import GeofenceRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.threshold import ThresholdRule
 
 AnyRule = Annotated[
-    ThresholdRule | NoDataRule | GeofenceRule | AreaRule | CouplingRule | SequenceRule, Discriminator("type")
+    ThresholdRule | ForecastRule | NoDataRule | GeofenceRule | AreaRule | CouplingRule | SequenceRule,
+    Discriminator("type"),
 ]
 
 

@@ -1,7 +1,6 @@
 """What rules with measures and limits share, whether they look at one site or at several."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -9,12 +8,11 @@ from citybrain.faults import Fault
 from citybrain.instants import Duration
 from citybrain.metrics import Name
 from rules.calendar import ActiveEntry
-from rules.conditions import Comparison
 from rules.shape.conditions import ConditionsEntry, TightenEntry
-from rules.shape.limits import Ladder, LimitEntry
+from rules.shape.limits import Bands, Ladder, LimitEntry
 from rules.shape.measures import MeasureEntry
 from rules.shape.rule import RuleEntry
-from rules.shape.values import AnyValue, QuantityText, RepeatedText
+from rules.shape.values import COMPARISONS, Flags, QuantityText, RepeatedText, ValueOrBand
 
 
 class LimitedRule(RuleEntry):
@@ -27,22 +25,23 @@ class LimitedRule(RuleEntry):
     above: Ladder | None = None
     at_most: Ladder | None = None
     below: Ladder | None = None
+    outside: Bands | None = None
     hold: Duration | None = Field(None, alias="for")
     repeated: RepeatedText | None = None
-    clear: AnyValue | None = None
+    clear: ValueOrBand | None = None
     deadband: QuantityText | None = None
     active: ActiveEntry | None = None
     only_while: ConditionsEntry = ()
     tighten: TightenEntry | None = None
     clear_when: ConditionsEntry = ()
-    accept_flags: tuple[Literal["N", "T"], ...] = ("N",)
+    accept_flags: Flags = ("N",)
 
     @model_validator(mode="after")
     def _has_one_form(self) -> "LimitedRule":
         is_short = self.measure is not None
         if is_short == bool(self.limits):
             raise Fault("forms")
-        beside = [name for name in ("at_least", "above", "at_most", "below") if getattr(self, name) is not None]
+        beside = [name for name in COMPARISONS if getattr(self, name) is not None]
         if self.limits and beside:
             raise Fault("beside_limits", names=", ".join(f"`{name}`" for name in beside))
         if is_short and self.measures:
@@ -63,7 +62,7 @@ class LimitedRule(RuleEntry):
         """Return the limits; the short form is one limit on `value`."""
         if self.limits:
             return self.limits
-        ladders = {c.value: getattr(self, c.value) for c in Comparison}
+        ladders = {word: getattr(self, word) for word in COMPARISONS}
         return (
             LimitEntry.model_validate({"measure": "value", "clear": self.clear, "deadband": self.deadband, **ladders}),
         )

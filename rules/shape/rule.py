@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,10 @@ from citybrain.faults import Fault
 from citybrain.instants import MINUTE, Duration, Instant
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Level, Scenario, Words
+from citybrain.places import PlaceWord
 from citybrain.sites import SiteId
+from rules.inhibition import Within
+from rules.shape.overrides import OverrideEntry
 from rules.shape.places import Where
 
 RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
@@ -69,6 +72,14 @@ class AlsoIn(Entry):
     where: Where | None = None  # Only the events of these sites.
 
 
+class InhibitsEntry(Entry):
+    """A rule whose open alerts say nothing new while one of this rule is open near by."""
+
+    rule: RuleId
+    level: Level  # Up to this level.
+    within: Within = Within.COUNTY
+
+
 class RuleEntry(Entry):
     """What every rule says, whatever its type."""
 
@@ -78,7 +89,10 @@ class RuleEntry(Entry):
     hazard: KindName
     status: RuleStatus = RuleStatus.ACTIVE
     where: Where
+    overrides: tuple[OverrideEntry, ...] = ()
     also_in: tuple[AlsoIn, ...] = ()
+    inhibits: tuple[InhibitsEntry, ...] = ()
+    affects: PlaceWord | None = None
     keep_firing_for: Duration = 0
     min_life: Duration = 30 * MINUTE
     urgent: bool = False
@@ -90,3 +104,7 @@ class RuleEntry(Entry):
     respond_within: Duration
     false_positives: Words
     tests: tuple[RuleTest, ...] = ()
+
+    def overridden(self, override: OverrideEntry) -> Self:
+        """Return the rule as it is at the sites of one of its overrides."""
+        return self.model_copy(update={**override.replaced, "overrides": ()})

@@ -36,6 +36,7 @@ def event(**given) -> AlertEvent:
         "references": ("0123456789abcdef0123456789abcdef/1",),
         "scenario": Scenario.FLOOD_DROUGHT_COMMAND,
         "also_in": (),
+        "affects": (),
         "rule": RuleReference("fd-03", "abc"),
         "subject": SITE,
         "county": "331102",

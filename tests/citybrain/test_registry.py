@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from citybrain.attributes import Hours, attributes_at
+from citybrain.coordinates import Crs, to_wgs84
 from citybrain.errors import CatalogError
+from citybrain.geometry import distance_m, inner_point
 from citybrain.i18n import LANGUAGES
 from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Feed, Words
@@ -78,6 +80,7 @@ zones:
     start: 2026-10-01T18:00:00+08:00
     end: 2026-10-01T22:00:00+08:00
 """
+HOLIDAYS = 'source: "invented"\nyears:\n  2026:\n    holidays: [01-01]\n'
 ON_RIVER = "reach: upper, chainage: 10 km"
 RIVERS = """\
 source: "invented"
@@ -139,6 +142,12 @@ def catalog(tmp_path):
     return write
 
 
+def test_a_feed_says_how_long_its_readings_are_put_in_order(catalog):
+    assert load_registry(catalog()).feeds[Feed.HYDROLOGY].reorder_for == 0
+    slow = FEED.replace("late_max: 2h", "late_max: 2h\nreorder_for: 10min")
+    assert load_registry(catalog(feed=slow)).feeds[Feed.HYDROLOGY].reorder_for == 10 * MINUTE
+
+
 def test_a_good_catalog_is_read(catalog):
     registry = load_registry(catalog())
     first, second = registry.sites["hs-a"], registry.sites["hs-b"]
@@ -157,6 +166,16 @@ def test_a_good_catalog_is_read(catalog):
     assert registry.county_name("331102") == Words("西县", "West County")
     assert registry.county_name("330000") == Words("330000", "330000")
     assert registry.metrics["flow"].unit == "m³/s"
+
+
+@pytest.mark.parametrize("zone", ["zn-a", "zn-b", "zn-c"])
+def test_positions_of_a_web_map_are_converted_when_they_are_read(catalog, zone):
+    plain = load_registry(catalog())
+    shifted = load_registry(catalog(sites=edited(SITES, "wgs84", "gcj02"), zones=edited(ZONES, "wgs84", "bd09")))
+    assert shifted.sites["hs-a"].position == to_wgs84((119.5, 28.5), Crs.GCJ02)
+    assert 500 < distance_m(shifted.sites["hs-a"].position, plain.sites["hs-a"].position) < 700
+    moved = distance_m(inner_point(shifted.zones[zone].area), inner_point(plain.zones[zone].area))
+    assert 900 < moved < 1500
 
 
 def test_reach_and_chainage_together_are_a_place_on_the_river(catalog):
@@ -247,7 +266,7 @@ def dated_sites(old="", new=""):
         pytest.param({"sites": edited(SITES, "warning_stage", "warn_stage")}, ["10:18: R124"], id="attribute"),
         pytest.param({"sites": edited(SITES, "4.5 m", "45 cm")}, ["10:18: R125"], id="unit of an attribute"),
         pytest.param({"sites": edited(SITES, "4.5 m", "4.5m")}, ["10:18: R110"], id="quantity of an attribute"),
-        pytest.param({"sites": edited(SITES, "wgs84", "gcj02")}, ["2:1: R109"], id="coordinate system"),
+        pytest.param({"sites": edited(SITES, "wgs84", "utm")}, ["2:1: R108"], id="coordinate system"),
         pytest.param(
             {"sites": edited(SITES, "[119.5, 28.5]", "[28.5, 119.5]")}, ["9:16: R109", "9:22: R109"], id="lat, lon"
         ),
@@ -275,6 +294,8 @@ def dated_sites(old="", new=""):
             id="a venue for ever",
         ),
         pytest.param({"venues": edited(VENUES, "kind: venue", "kind: dam")}, ["8:5: R232"], id="a dam for a time"),
+        pytest.param({"holidays.yaml": edited(HOLIDAYS, "01-01", "13-01")}, ["4:16: R110"], id="no day of a year"),
+        pytest.param({"holidays.yaml": edited(HOLIDAYS, "2026", "soon")}, ["3:3: R109"], id="no year"),
         pytest.param({"sites": dated_sites("3 m", "3 cm")}, ["12:7: R125"], id="unit of a dated attribute"),
         pytest.param({"sites": dated_sites("3 m", "3m")}, ["12:7: R110"], id="quantity of a dated attribute"),
         pytest.param({"sites": dated_sites("04-15..", "04-31..")}, ["14:12: R110"], id="date of a dated attribute"),

@@ -43,7 +43,7 @@ def rule(**fields: Any) -> dict[str, Any]:
     }
     if given["type"] == "threshold" and "limits" not in given:
         given.setdefault("measure", {"metric": "stage"})
-        if not given.keys() & {"at_least", "above", "at_most", "below"}:
+        if not given.keys() & {"at_least", "above", "at_most", "below", "outside"}:
             given["at_least"] = {"blue": "4 m"}
     return {name: value for name, value in given.items() if value is not None}
 

@@ -8,8 +8,8 @@ from citybrain.instants import HOUR, MINUTE, SECOND
 from citybrain.units import Quantity
 from rules.binding.units import number_in, silence_of
 from rules.geofence import GeofenceJudge
-from rules.ruleset import PLACES_MAX
 from rules.silence import SilenceJudge
+from rules.site_plan import PLACES_MAX
 from rules.threshold import ThresholdJudge
 
 WHERE = {"kind": ["river-gauge"]}

@@ -128,6 +128,56 @@ def test_two_rules_may_accept_different_flags(rig, rule):
     assert [event.rule.id for event in driven.events] == ["aa-02", "aa-01"]
 
 
+@pytest.mark.parametrize(
+    ("flags", "rules_that_see_it"),
+    [
+        pytest.param({"occupied": "T"}, ["aa-02"], id="one input over the range"),
+        pytest.param({"out_of_service": "T"}, ["aa-01", "aa-02"], id="the other input: it is left out, or counts"),
+        pytest.param({}, ["aa-01", "aa-02"], id="valid"),
+        pytest.param({"occupied": "D"}, [], id="a fault"),
+    ],
+)
+def test_a_derived_value_is_computed_from_the_flags_that_its_rule_accepts(rig, rule, flags, rules_that_see_it):
+    given = {"where": {"site": ["pk-a"]}, "measure": {"derived": "occupancy"}, "at_least": {"blue": "50 %"}}
+    driven = rig(rule(**given), rule(id="aa-02", **given, accept_flags=["N", "T"]))
+    driven.send(0, {"occupied": 150.0, "out_of_service": 20.0}, site="pk-a", flags=flags)
+    assert [event.rule.id for event in driven.events] == rules_that_see_it
+    wanted = {"aa-01": 75.0 if flags.get("out_of_service") == "T" else 83.0, "aa-02": 83.0}
+    assert {event.rule.id: event.evidence.value for event in driven.events} == {
+        name: wanted[name] for name in rules_that_see_it
+    }
+    before = driven.engine.snapshot()
+    driven.restart()
+    assert driven.engine.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("cars", "is_full"),
+    [
+        pytest.param("200*10", True, id="full all the time"),
+        pytest.param("200*9 199", True, id="one space, one minute"),
+        pytest.param("198*5 200*5", True, id="99.5 on the average"),
+        pytest.param("198*6 200*4", False, id="99.4 on the average"),
+    ],
+)
+def test_a_mean_occupancy_is_compared_with_100_after_rounding(rig, cars, is_full):
+    driven = rig(
+        where={"site": ["pk-a"]},
+        measure={"derived": "occupancy", "over": "10min", "take": "mean"},
+        at_least={"blue": "100 %"},
+    )
+    minute = 0
+    for word in cars.split():
+        value, _, times = word.partition("*")
+        for _ in range(int(times or 1)):
+            driven.send(minute, {"occupied": float(value)}, site="pk-a")
+            minute += 1
+    driven.wait(9.5)
+    driven.send(10, {"occupied": 190.0}, site="pk-a")
+    assert bool(driven.seen) is is_full
+    assert all(event.evidence.value == 100.0 for event in driven.events[:1])
+
+
 def test_a_value_that_no_rule_may_use_is_not_dropped_without_a_word(rig):
     # `D` is a fault of the device. Every value is judged or rejected with a reason.
     driven = rig(**GAS)
@@ -139,15 +189,17 @@ def test_a_value_that_no_rule_may_use_is_not_dropped_without_a_word(rig):
 
 
 def test_late_and_revised_values_are_judged_as_of_the_newest_instant(rig):
-    #  minute      0  5  10      sum of 15 min
-    #  inflow      10 -  10      then 10 at minute 5 arrives, then it is revised to 0
-    driven = rig(measure={"metric": "inflow", "over": "15min", "take": "sum"}, at_least={"blue": "30 m³/s"})
-    driven.send(0, {"inflow": 10.0})
-    driven.send(10, {"inflow": 10.0})
-    driven.send(11, {"inflow": 10.0}, observed=5)
+    #  minute    0  5  10      sum of 15 min
+    #  rain      10 -  10      then 10 at minute 5 arrives, then it is revised to 0
+    driven = rig(
+        where={"site": ["rg-a"]}, measure={"metric": "rain", "over": "15min", "take": "sum"}, at_least={"blue": "30 mm"}
+    )
+    driven.send(0, {"rain": 10.0}, site="rg-a")
+    driven.send(10, {"rain": 10.0}, site="rg-a")
+    driven.send(11, {"rain": 10.0}, site="rg-a", observed=5)
     assert driven.seen == ["10 blue firing"]
     assert driven.events[0].sent == START + 11 * MINUTE
-    driven.send(12, {"inflow": 0.0}, observed=5)
+    driven.send(12, {"rain": 0.0}, site="rg-a", observed=5)
     assert driven.seen == ["10 blue firing", "10 blue cleared"]
 
 

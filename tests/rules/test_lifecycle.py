@@ -10,9 +10,12 @@ from itertools import product
 
 import pytest
 
-from citybrain.alerts import State
+from citybrain.alerts import Ending, State
+from citybrain.codec import encode_event
 from citybrain.instants import MINUTE
+from citybrain.model import Reset
 from rules.lifecycle import Alert, Step, Timing, Verdict, advance, reset
+from rules.publishing import THE_SITE
 
 LETTERS = {None: "-", State.PENDING: "P", State.FIRING: "F", State.RECOVERING: "R", State.CLEARED: "C"}
 SIGNS = {
@@ -189,3 +192,102 @@ def test_no_sequence_of_verdicts_leaves_the_ladder():
             alert, step = advance(alert, verdict_of(word, minute * MINUTE), Timing(MINUTE, 0))
             assert not alert.is_open or 1 <= alert.rank <= 4
             assert step in ((None, Step.RAISED) if not was_open else (None, *list(Step)[1:]))
+
+
+# The same in the engine, a value every 5 minutes: `_` is a missing one, `r` a reset. Published are further `n` data
+# lost, `d` data back, `s` flapping has ended; `~` behind an outcome says that its event is marked as flapping.
+# The table of docs/rules.md, "The life of an alert", has a row for each sign.
+
+
+def sign_of(event, before):
+    if event.state is State.CLEARED:
+        return "."
+    if before is None:
+        return "+"
+    if event.level is not before.level:
+        return "^" if event.level.rank > before.level.rank else "v"
+    if event.no_data is not before.no_data:
+        return "n" if event.no_data else "d"
+    if event.latched and event.state is not before.state:
+        return "o" if event.state is State.RECOVERING else "b"
+    assert before.flapping
+    assert not event.flapping
+    return "s"
+
+
+def drawn(driven, words, cut=None):
+    """Return the outcome after each word; with a restart before the word at `cut`."""
+    told, last = [], None
+    for place, word in enumerate(words):
+        if place == cut:
+            before = driven.engine.snapshot()
+            assert driven.restart().events == ()
+            assert driven.engine.snapshot() == before
+        seen, minute = len(driven.events), place * 5
+        if word not in ("_", "r"):
+            driven.send(minute, float(word))
+        driven.wait(minute)
+        if word == "r":
+            driven.events += driven.engine.reset(Reset("aa-01", "hs-a"), at=driven.now).events
+        signs = ""
+        for event in driven.events[seen:]:
+            signs += sign_of(event, last) + ("~" if event.flapping else "")
+            last = event if event.state is not State.CLEARED else None
+        state = driven.engine._sites["hs-a"] if driven.engine._sites else None
+        alert = state.standings[0].alerts.get(THE_SITE) if state is not None else None
+        told.append(f"{LETTERS[alert.state if alert is not None else None]}{signs}")
+    return told
+
+
+LADDER = {"at_least": {"blue": "4 m", "yellow": "6 m"}}
+HELD = {"for_": "5min", "keep_firing_for": "10min"}
+LATCHED = {"keep_firing_for": "5min", "latched": True}
+SILENCE = {"type": "no_data", "measure": None, "silent_for": {"blue": "3.5 periods"}}
+LINES = [
+    # minute                       0 5 10 ...
+    pytest.param(
+        {**LADDER, **HELD},
+        "1 4 4 6  6 4 4 4 1 1 1 1",
+        "- P F+ F F^ F F Fv R R C. C",
+        id="pending, raised, escalated, stepped down, recovering, cleared",
+    ),
+    pytest.param(
+        {**LADDER, **HELD}, "4 1 4 4 1 4 1", "P - P F+ R F R", id="pending ends, recovering ends: told to nobody"
+    ),
+    pytest.param(LADDER, "4 _ _ _ _ _ 4 1", "F+ F F F Fn F Fd C.", id="data lost and back"),
+    pytest.param({**LADDER, **HELD}, "4 4 1 _ _ _ _ 1 1 1", "P F+ R R R R Rn Rd R C.", id="data lost while recovering"),
+    pytest.param(LADDER, "4 _ _ _ _ 6 1", "F+ F F F Fn F^ C.", id="data are back and worse"),
+    pytest.param({**LADDER, **LATCHED}, "4 r 1 1 1 r 4", "F+ F F Ro R C. F+", id="latched, over, reset"),
+    pytest.param({**LADDER, **LATCHED}, "6 4 1 1 4 1 1 r", "F+ F F Ro Fb F Ro C.", id="latched, back"),
+    pytest.param({**LADDER, **LATCHED}, "4 1 1 _ _ _ _ r", "F+ F Ro R R R Rn C.", id="latched, no data, reset"),
+    pytest.param(SILENCE, "1 _ _ _ _ _ 1 1", "- - - - F+ F C. C", id="silent"),
+    pytest.param(
+        {"at_least": {"blue": "4 m"}},
+        "4 1 4 1 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 1",
+        "F+ C. F+ C. F+~ F F F F F F F F F F F F F Fs C.",
+        id="flapping and its end",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "words", "expected"), LINES)
+def test_what_is_published_in_the_life_of_an_alert(rig, fields, words, expected):
+    assert drawn(rig(**fields), words.split()) == expected.split()
+
+
+@pytest.mark.parametrize(("fields", "words", "expected"), LINES)
+def test_a_restart_in_any_state_changes_nothing(rig, fields, words, expected):
+    whole = rig(**fields)
+    drawn(whole, words.split())
+    for cut in range(len(words.split())):
+        restarted = rig(**fields)
+        assert drawn(restarted, words.split(), cut) == expected.split()
+        assert [encode_event(event) for event in restarted.events] == [encode_event(event) for event in whole.events]
+        assert restarted.engine.snapshot() == whole.engine.snapshot()
+
+
+def test_an_alert_whose_rule_is_gone_is_told_to_have_ended(rig, rule, rules_of):
+    driven = rig(**LADDER)
+    driven.send(0, 4.0)
+    driven.restart(rules_of(rule(id="bb-01")))
+    assert [(event.state, event.ending) for event in driven.events[1:]] == [(State.CLEARED, Ending.RULE_ENDED)]

@@ -34,7 +34,8 @@ def town(city):
         written = {
             name: parse_attribute(value, "m") if isinstance(value, str) else value for name, value in attributes.items()
         }
-        site = replace(site, attributes={**site.attributes, **written}, is_dated=is_dated)
+        kept = {name: value for name, value in {**site.attributes, **written}.items() if value is not None}
+        site = replace(site, attributes=kept, is_dated=is_dated)
         kinds = {
             **city.zone_kinds,
             **{
@@ -79,6 +80,13 @@ def test_a_limit_goes_by_season(town, drive, stages, start, expected):
     driven = drive(town(warning_stage=TWO_SEASONS), at_least=BLUE)
     driven.series(stages, start=start)
     assert driven.seen == expected
+
+
+def test_a_higher_level_is_seen_even_where_its_attribute_is_the_lower_one(town, drive):
+    ladder = {"blue": {"site": "guarantee_stage"}, "yellow": {"site": "warning_stage"}}
+    driven = drive(town(warning_stage="4 m", guarantee_stage="6 m"), at_least=ladder)
+    driven.series("5")
+    assert driven.seen == ["0 yellow firing"]
 
 
 def test_a_limit_that_falls_is_seen_at_its_first_sample(town, drive):
@@ -167,6 +175,31 @@ def test_a_snapshot_at_any_sample_changes_nothing(town, drive):
                 driven.restart()
                 assert driven.engine.snapshot() == before
         assert driven.events == whole.events
+
+
+def test_what_was_repeated_often_enough_holds_nothing_out_of_season(town, drive):
+    limit = dated({"hours": "08:00-10:00", "value": "4 m"})
+    driven = drive(town(warning_stage=limit), at_least=BLUE, repeated="2 of 2 hours")
+    driven.series("5*26")
+    assert driven.seen == ["60 blue firing", "120 blue cleared"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"guarantee_stage": "6 m", "warning_stage": TWO_SEASONS}, id="the same levels, one by season now"),
+        pytest.param({"warning_stage": "3 m", "guarantee_stage": None}, id="a level less"),
+    ],
+)
+def test_after_a_restart_a_site_may_have_other_attributes(town, rules_of, rule, Rig, attributes):
+    ladder = {**BLUE, "yellow": {"site": "guarantee_stage"}}
+    driven = Rig(rules_of(rule(at_least=ladder, for_="10min"), registry=town()))
+    driven.series("1 5 5 5")
+    assert driven.seen == ["15 blue firing"]
+    changed = town(**attributes)
+    driven.restart(rules_of(rule(at_least=ladder, for_="10min"), registry=changed))
+    driven.series("5 5 5 1", start=20)
+    assert driven.seen == ["15 blue firing", "35 blue cleared"]
 
 
 SMALL = zone("zn-small", radius_m=500, pool_limit="4 m")

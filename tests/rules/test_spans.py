@@ -125,7 +125,7 @@ def test_the_end_comes_at_its_time_though_nothing_is_heard(drive, zone):
 
 def test_a_late_reading_of_a_zone_that_is_over_raises_nothing(drive, zone):
     driven = drive(zone())
-    driven.series("1*25")
+    driven.series("1*20")
     driven.send(125, 5.0, observed=118)
     driven.wait(140)
     assert driven.seen == []
@@ -154,7 +154,7 @@ def test_a_zone_that_is_always_there_keeps_the_rule_armed(drive, zone):
 
 def test_an_event_names_the_zones_in_force_and_those_that_arm_the_rule(drive, zone):
     fair, other = zone(), zone("zn-other", 100, 300)
-    driven = drive(fair, other, active={"from": "start - 30min"}, where={"zone": {"id": "zn-fair"}}, level=None)
+    driven = drive(fair, other, active={"from": "start - 30min"}, where={"zone": {"id": "zn-fair"}})
     driven.series("5*6 5*9 1*5 5 5")
     assert [(event.zones, event.state.value) for event in driven.events] == [
         (("zn-fair",), "firing"),
@@ -317,6 +317,22 @@ def test_a_geofence_around_a_temporary_zone(sail, fields, track, expected):
     assert driven.seen == expected
     if expected:
         assert driven.events[-1].ending is Ending.ZONE_ENDED
+
+
+def test_a_zone_that_is_over_no_longer_shelters_from_outside(drive, zone, city):
+    boat = next(site for site in city.sites.values() if site.moves)
+    driven = drive(
+        zone(area=WATER),
+        zone("zn-far", 60, 300, area=box(119.8, 28.3, 119.9, 28.4)),
+        type="geofence",
+        measure=None,
+        where={"kind": [boat.kind]},
+        outside={"zone": {"kind": "venue"}},
+        level="blue",
+    )
+    for minute in range(50, 125):
+        driven.send(minute, {boat.metrics[0]: 1.0}, site=boat.id, position=IN)
+    assert driven.seen == ["120 blue firing"]
 
 
 def test_the_end_of_one_zone_is_no_position_for_another(drive, zone, city):

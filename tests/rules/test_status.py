@@ -3,6 +3,7 @@
 import pytest
 
 from citybrain.alerts import Ending, State
+from rules import lint
 from rules.trial import run_trials
 
 
@@ -45,7 +46,7 @@ def test_the_tests_of_a_rule_run_whatever_its_status(rules_of, rule, status):
 
 def test_authors_are_warned_of_what_is_deprecated(rules_of, rule):
     rules = rules_of(rule(id="aa-01", status="deprecated"), rule(id="bb-01"), rule(id="cc-01", status="trial"))
-    (warning,) = rules.warnings()
+    (warning,) = lint.warnings(rules)
     assert (warning.code, warning.values["key"]) == ("R250", "aa-01")
     assert "待弃用" in warning.text("zh")
 

@@ -3,7 +3,8 @@
 import pytest
 
 from citybrain.alerts import SubjectKind
-from citybrain.model import Scenario
+from citybrain.model import Reading, Scenario
+from citybrain.places import zones_from
 
 # A gas detector speaks every 30 s.
 
@@ -286,3 +287,60 @@ def test_an_area_rule_sleeps_outside_its_calendar(rig):
     driven.gas(0, 12)
     driven.gas(60, 12)
     assert driven.seen == ["60 blue firing"]
+
+
+def test_an_event_names_the_zones_that_may_be_affected(rig, rules_of, shipped):
+    release = {
+        "id": "fd-06",
+        "type": "threshold",
+        "where": {"kind": ["reservoir"]},
+        "measure": {"metric": "outflow"},
+        "at_least": {"blue": "50 m³/s"},
+        "affects": {"downstream": "40 km"},
+    }
+    driven = rig(release, affects={"kind": "town", "within": "30 km"})
+    rules = driven.rules
+    judged = driven.engine.observe(Reading("dam-yuxi", driven.now, {"outflow": 60.0}), at=driven.now)
+    reservoir = shipped.sites["dam-yuxi"]
+    below = zones_from(shipped, reservoir, rules.rules["fd-06"].entry.affects)
+    assert judged.events[0].affects == below
+    assert below != ()
+    driven.gas(1, 12)
+    assert driven.seen == ["1 blue firing"]
+    assert driven.events[0].affects == ("zn-town-liandu",)
+
+
+def test_a_condition_on_a_number_of_the_group_may_count_time(rig):
+    measures = {"gas": {"metric": "combustible_gas"}, "highest": {"metric": "combustible_gas", "across": "max"}}
+    driven = rig(
+        measure=None,
+        at_least=None,
+        measures=measures,
+        limits=[{"measure": "gas", "at_least": {"blue": "10 %LEL"}}],
+        clear_when=[{"measure": "highest", "below": "5 %LEL", "for": "1min"}],
+    )
+    driven.gas(0, 12, 1)
+    for half in range(1, 4):
+        driven.gas(half / 2, 4, 1)
+    assert driven.seen == ["0 blue firing", "1.5 blue cleared"]
+
+
+def test_a_number_of_each_site_may_lie_outside_a_band(rig):
+    driven = rig(at_least=None, outside={"blue": ["5 %LEL", "20 %LEL"]}, sites=2)
+    driven.gas(0, 4, 10)
+    assert driven.seen == []
+    driven.gas(0.5, 4, 3)
+    assert driven.seen == ["0.5 blue firing"]
+
+
+def test_a_site_may_be_set_against_its_own_past_before_the_group_sees_it(rig):
+    rise = {"metric": "combustible_gas", "minus": {"own": "median", "over": "10min"}}
+    driven = rig(measure=rise, at_least={"blue": "10 %LEL"}, sites=2)
+    for half in range(21):
+        driven.gas(half / 2, 3, 30, 3, 3)
+    driven.gas(10.5, 14, 30)
+    assert driven.seen == []
+    driven.restart()
+    driven.gas(11, 14, 41)
+    assert driven.seen == ["11 blue firing"]
+    assert driven.events[0].evidence.value == 11

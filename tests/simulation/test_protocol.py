@@ -1,0 +1,227 @@
+"""The protocol of `streams.partition` under everything that can go wrong, and proof that the simulation would notice.
+
+make test-sim                                  10,000 seeds
+CITYBRAIN_SEEDS=17 make test ARGS=tests/simulation      one of them
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from rules.sitewise import SitewiseEngine
+from streams import judging, partition, state_log
+from streams.judging import Judging
+from streams.partition import Partition
+from streams.state_log import Context, StateLog
+
+SEEDS = "CITYBRAIN_SEEDS"
+USUAL = "0-300"
+REPLAY = f"{SEEDS}={{seed}} make test ARGS='tests/simulation -k seed'"
+# Seeds that found a fault once; what it was stands beside them.
+FOUND = [
+    pytest.param(30, id="the number of a signal depended on what a restart passes over"),
+]
+# Within how many seeds a broken rule of the protocol has to show.
+CAUGHT_WITHIN = 400
+
+
+def seeds() -> range:
+    first, _, after = os.environ.get(SEEDS, USUAL).partition("-")
+    return range(int(first), int(after or int(first) + 1))
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("is_changing", [pytest.param(False, id="same-rules"), pytest.param(True, id="other-rules")])
+def test_no_seed_loses_or_invents_anything(play, is_changing):
+    # What changes at each restart can only be held to less: every third seed is enough for that.
+    for seed in [one for one in seeds() if not is_changing or one % 3 == 0 or len(seeds()) == 1]:
+        faults = play(seed, is_changing=is_changing)
+        assert not faults, "\n".join([REPLAY.format(seed=seed), *faults])
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_fault_that_was_found_stays_mended(play, seed):
+    assert play(seed) == []
+
+
+# Each of these breaks one rule of the protocol.
+
+
+def no_outbox(patch):
+    stored = Judging.stored
+    patch.setattr(Judging, "stored", lambda self, site, offset, outbox: stored(self, site, offset, ()))
+
+
+def outbox_not_sent_again(patch):
+    async def settle(self, sites):
+        await self._log.write(self._own_records())
+
+    patch.setattr(Partition, "_settle", settle)
+
+
+def events_before_their_state(patch):
+    async def publish(self, events):
+        outboxes = {}
+        for event in events:
+            outboxes.setdefault(event.subject.site, []).append(partition.encode_event(event))
+        await self._writer.send([one for event in events for one in self._outputs.event(event)])
+        await self._write(list(outboxes), outboxes)
+
+    patch.setattr(Partition, "_publish", publish)
+
+
+def signals_after_the_state(patch):
+    async def send(self, judged):
+        if judged.events:
+            await self._publish(judged.events)
+        if judged.told:
+            await self._writer.send(judged.told)
+
+    patch.setattr(Partition, "_send", send)
+
+
+def context_too_far(patch):
+    async def move(self):
+        self._context = Context(self._judging.mark(self._next))
+        await self._log.write({state_log.CONTEXT: self._context})
+
+    patch.setattr(Partition, "_move_context", move)
+
+
+def context_before_the_sites(patch):
+    write = Partition._write_changed
+
+    async def write_changed(self, before):
+        mark = self._judging.mark(self._next)
+        if all(change.since <= before for change in self._changed.values()) and self._changed:
+            await self._log.write({state_log.CONTEXT: Context(mark)})
+        await write(self, before)
+
+    patch.setattr(Partition, "_write_changed", write_changed)
+
+
+def others_are_not_looked_for(patch):
+    async def look(self, first, offsets):
+        self._end = max(offsets) + 1
+
+    patch.setattr(StateLog, "_look", look)
+
+
+def reading_before_the_claim(patch):
+    claim, read = StateLog.claim, StateLog._read
+
+    async def early(self):
+        end = await self._reader.state_end(self._place)
+        found = await read(self, self._reader.state_records(self._place, 0, end))
+        await claim(self)
+        return found
+
+    patch.setattr(StateLog, "claim", early)
+
+
+def last_record_wins(patch):
+    async def read(self, records):
+        return state_log._decoded({record.key: record.value async for record in records})
+
+    patch.setattr(StateLog, "_read", read)
+
+
+def late_records_stay(patch):
+    async def nothing(self):
+        self._log.overwritten.clear()
+
+    patch.setattr(Partition, "_mend", nothing)
+
+
+def sites_are_put_in_too_early(patch):
+    class Early(Judging):
+        def __init__(self, *args, sites, mark, **options):
+            early = {name: replace(one, offset=min(one.offset, mark.offset)) for name, one in sites.items()}
+            super().__init__(*args, sites=early, mark=mark, **options)
+
+    patch.setattr(partition, "Judging", Early)
+
+
+def what_time_changes_is_not_written(patch):
+    patch.setattr(SitewiseEngine, "stirred", lambda self: [])
+
+
+def newest_set_at_a_restart(patch):
+    mark = Judging.mark
+    patch.setattr(Judging, "mark", lambda self, offset: mark(self, offset)._replace(catalog=2))
+
+
+def living_clock_is_forgotten(patch):
+    mark = Judging.mark
+    patch.setattr(Judging, "mark", lambda self, offset: mark(self, offset)._replace(living=self.engine.at or 0))
+
+
+def gaps_are_passed_over(patch):
+    async def run_of(self, chunk):
+        return [one for one in chunk if one.offset >= self._next], None
+
+    patch.setattr(Partition, "_run_of", run_of)
+
+
+def repeats_are_judged(patch):
+    async def run_of(self, chunk):
+        return list(chunk), None
+
+    patch.setattr(Partition, "_run_of", run_of)
+
+
+def signals_are_counted_over_all_sites(patch):
+    class One(judging.Counter):
+        def __getitem__(self, site):
+            return super().__getitem__("")
+
+        def __setitem__(self, site, count):
+            super().__setitem__("", count)
+
+    patch.setattr(judging, "Counter", One)
+
+
+def released_without_a_checkpoint(patch):
+    async def release(self):
+        self._changed.clear()
+        await self._move_context()
+
+    patch.setattr(Partition, "release", release)
+
+
+BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], bool]] = [
+    (no_outbox, False),
+    (outbox_not_sent_again, False),
+    (events_before_their_state, True),
+    (signals_after_the_state, False),
+    (context_too_far, False),
+    (context_before_the_sites, False),
+    (others_are_not_looked_for, True),
+    (reading_before_the_claim, True),
+    (last_record_wins, False),
+    (late_records_stay, False),
+    (sites_are_put_in_too_early, False),
+    (what_time_changes_is_not_written, False),
+    (newest_set_at_a_restart, False),
+    (living_clock_is_forgotten, False),
+    (gaps_are_passed_over, False),
+    (repeats_are_judged, False),
+    (signals_are_counted_over_all_sites, False),
+    (released_without_a_checkpoint, False),
+]
+
+
+@pytest.mark.parametrize(("broken", "is_changing"), [pytest.param(*each, id=each[0].__name__) for each in BROKEN])
+def test_a_broken_rule_is_noticed(play, monkeypatch, broken, is_changing):
+    broken(monkeypatch)
+    for seed in range(CAUGHT_WITHIN):
+        try:
+            faults = play(seed, is_changing=is_changing)
+        except Exception as error:
+            faults = [repr(error)]
+        if faults:
+            print(f"seed {seed}: {faults[0][:200]}")
+            return
+    pytest.fail(f"{CAUGHT_WITHIN} seeds have not noticed it")
