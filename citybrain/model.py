@@ -176,6 +176,11 @@ class Reset:
     rule: Annotated[str, Field(min_length=1, max_length=64)]
     subject: Annotated[str, Field(min_length=1, max_length=160)]  # A site, or `site@zone`.
 
+    @property
+    def site(self) -> str:
+        """Return the site that the subject is at."""
+        return self.subject.partition("@")[0].partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:

@@ -135,7 +135,7 @@ class Judging:
         judged.events += output.events
         judged.rejections += output.rejections
         judged.told += [self._outputs.rejection(rejection, one) for rejection in output.rejections]
-        judged.touch(reset.subject.partition("@")[0] for reset in output.resets)
+        judged.touch(reset.site for reset in output.resets)
         if self._terms.tells_signals:
             counts: Counter[str] = Counter()
             for signal in output.signals:
@@ -165,7 +165,7 @@ class Judging:
         if record.headers.get(CONTROL_HEADER) == _RESET:
             decoded = decode(record.value, record.headers)
             reset = decoded.reset if isinstance(decoded, Control) else None
-            return reset is not None and reset.subject.partition("@")[0] in self._ahead
+            return reset is not None and reset.site in self._ahead
         return record.key is not None and record.key.decode(errors="replace") in self._ahead
 
     def _reach(self, offset: int, judged: Judged) -> None:

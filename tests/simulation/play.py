@@ -24,7 +24,8 @@ def play(seed: int, *, sets: list[RuleSet], world: Any, story: Any, changing: li
             return changing[process % len(changing)] if number == 0 else None
         return sets[number] if number < len(sets) else None
 
-    here = world.World(seed, rules_for=rules_for, start=story.START, chaos=2.0 if seed % 3 else 0.5)
+    chaos = 2.0 if seed % 3 else 0.5
+    here = world.World(seed, rules_for=rules_for, start=story.START, chaos=chaos, compacts=seed % 2 == 0)
     tale = story.Story(seed, sets=1 if changing is not None else len(sets))
 
     def make(place: Any, site: str | None, value: bytes, control: str | None = None) -> Outgoing:

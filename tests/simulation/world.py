@@ -113,7 +113,8 @@ class World:
         *,
         rules_for: Callable[[int, int], RuleSet | None],
         start: int,
-        chaos: float = 1.0,
+        chaos: float,
+        compacts: bool,
     ) -> None:
         """`rules_for` gives the rule set of a number as a process has it; `chaos` is how often things go wrong."""
         self.dice = random.Random(seed)
@@ -125,6 +126,7 @@ class World:
         self.deaths = 0
         self._rules_for = rules_for
         self._chaos = chaos
+        self._compacts = compacts
         self._compactions: dict[Place, tuple[int, Task, int]] = {}  # Up to where; whose; at which of its ticks.
         self._telemetry = Telemetry()
 
@@ -224,7 +226,6 @@ class World:
             ]
             if ready:
                 self.step(*self.dice.choice(ready))
-        self._compact()
 
     def calm(self) -> None:
         """From here on nothing goes wrong any more."""
@@ -262,33 +263,27 @@ class World:
         elif what < 0.8:
             for task in process.tasks.values():
                 task.is_to_release = True
-        elif what < 0.85:
-            self.clock.advance(self.dice.randint(1, 40) * SECOND)
         else:
-            self._plan_compaction(self.dice.choice(PLACES))
+            self.clock.advance(self.dice.randint(1, 40) * SECOND)
 
     # Compaction leaves alone what is younger than an hour, within which a living owner has long mended what
     # a deposed one wrote: it has written, has seen what others wrote in between, and has ticked once more.
 
-    def _plan_compaction(self, place: Place) -> None:
-        owner = self.owners[place]
-        if owner is not None and not any(place == each.place for each in self._tasks() if each.partition is None):
-            task = self.processes[owner].tasks.get(place)
-            if task is not None and task.partition is not None:
-                self._compactions[place] = (self.state_log(place).end, task, task.ticks + 2)
-
-    def _compact(self) -> None:
-        for place, (end, task, ticks) in list(self._compactions.items()):
-            if task not in self._tasks():
-                del self._compactions[place]
-            elif task.looked >= end and task.ticks >= ticks:
-                self.state_log(place).compact(end)
-                del self._compactions[place]
-            elif task.looked < end:
-                self._compactions[place] = (end, task, task.ticks + 2)
-
-    def _tasks(self) -> list[Task]:
-        return [task for process in self.processes.values() for task in process.tasks.values()]
+    def ticked(self, task: Task) -> None:
+        """Note that an owner has ticked, and compact its state partition if that is due."""
+        assert task.partition is not None
+        task.looked, task.ticks = task.partition._log._end, task.ticks + 1
+        if not self._compacts:
+            return
+        log = self.state_log(task.place)
+        end, planned_by, ticks = self._compactions.get(task.place, (0, None, 0))
+        if planned_by is not task:
+            self._compactions[task.place] = (log.end, task, task.ticks + 2)
+        elif task.looked < end:
+            self._compactions[task.place] = (end, task, task.ticks + 2)
+        elif task.ticks >= ticks:
+            log.compact(end)
+            del self._compactions[task.place]
 
 
 class Owner:
@@ -326,7 +321,7 @@ class Owner:
             if world.clock.now() - ticked_at >= SECOND:
                 ticked_at = world.clock.now()
                 await partition.tick()
-                task.looked, task.ticks = partition._log._end, task.ticks + 1
+                world.ticked(task)
         await partition.release()
 
     def _delivered(self, position: int) -> list[SourceRecord]:
