@@ -58,8 +58,9 @@ kafka: setup ## Run a real Apache Kafka from Maven's jars, until Ctrl-C (ARGS='-
 chaos: setup ## Kill workers and restart a real Kafka for half an hour, and compare with the replay (ARGS='--seed 7')
 	@$(BIN)/python tests/kafka/chaos.py $(ARGS)
 
-bench: setup ## Measure the engine
+bench: setup ## Measure the engine, and the way from a real Kafka to alerts
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
+	@$(BIN)/python benchmarks/live.py
 
 # The demo needs much less than the tests, and who has the tests has the demo. A stamp older than pyproject.toml is
 # made again; it is written last, so that an installation that was cut short is repeated.
