@@ -1,7 +1,9 @@
 """The terms on which a worker owns partitions."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 
 from citybrain.model import Feed, Status
 from streams.topics import Names
@@ -9,7 +11,7 @@ from streams.topics import Names
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all partitions of one worker have in common."""
+    """What all partitions of one worker have in common: a process makes one of these."""
 
     names: Names
     partitions: Mapping[Feed, int]  # How many each feed has.
@@ -18,3 +20,6 @@ class Terms:
     tells_signals: bool = False  # Whether signals go out: from when there is someone to read them.
     status: Status = Status.ACTUAL
     drill: str | None = None
+    # Held by the partition that judges. Were two at it while one of them is about to end the process, the death would
+    # be laid at the door of both.
+    turn: AbstractAsyncContextManager[object] = field(default_factory=asyncio.Lock, compare=False)

@@ -3,6 +3,7 @@
 What comes of crashes between the steps is for tests/simulation.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -41,7 +42,7 @@ class Memory:
     told: list[str] = field(default_factory=list)
     sends: int = 0
     holes: frozenset[int] = frozenset()
-    feed_end: int = 0
+    feed_end: int = 100
     tells_offsets: bool = True
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
@@ -370,6 +371,15 @@ async def test_a_torn_state_record_is_an_error_of_its_own(log, owner, key, value
         await owner()
 
 
+async def test_a_feed_that_was_made_anew_is_refused(log, owner):
+    mine = await owner()
+    await mine.take([reading(0, 1.2), reading(1, 4.6)])
+    await mine.release()
+    log.feed_end = 1
+    with pytest.raises(MissingError, match="ends at offset 1 and was judged up to 2"):
+        await owner()
+
+
 # Records that judging fails on
 
 
@@ -445,6 +455,19 @@ async def test_a_broker_that_fails_makes_no_record_suspicious(log, owner, when, 
     await (await owner()).take([reading(0, 1.2), reading(1, 4.6)])
     assert set(log.journal) == {"fd-03 yellow firing"}
     assert log.rejected == []
+
+
+async def test_nobody_judges_while_another_partition_of_the_process_is_under_suspicion(log, owner):
+    #  Else a record that kills would have the records of other partitions blamed, which judge at the same moment.
+    turn = asyncio.Lock()
+    mine = await owner(turn=turn)
+    await turn.acquire()
+    taking = asyncio.create_task(mine.take([reading(0, 1.2), reading(1, 4.6)]))
+    await asyncio.sleep(0)
+    assert mine.next_offset == 0
+    turn.release()
+    await taking
+    assert log.journal == ["fd-03 yellow firing"]
 
 
 # Rule sets
