@@ -195,14 +195,14 @@ class World:
                 self.owners[place] = None
         self._delay(process)
         for flight in [one for one in self.flights if one.process == process.number]:
-            if self.dice.random() < 0.5:
+            if self.dice.random() < 0.3:
                 self.flights.remove(flight)
 
     def _delay(self, process: Process) -> None:
         """Let what a process has on the way arrive later, perhaps when it is no longer the owner."""
         for flight in self.flights:
             if flight.process == process.number and self._chaos:
-                flight.stuck = self.dice.choice((0, 30, 100))
+                flight.stuck = self.dice.choice((0, 60, 150))
 
     def step(self, process: Process, task: Task) -> None:
         """Let a task go on to its next await."""
@@ -268,7 +268,10 @@ class World:
     def _go_wrong(self) -> None:
         if not self.processes:
             return
-        process = self.dice.choice(list(self.processes.values()))
+        # Trouble is worst while something is on the way.
+        sending = {flight.process for flight in self.flights}
+        all_of_them = list(self.processes.values())
+        process = self.dice.choice([one for one in all_of_them if one.number in sending] or all_of_them)
         what = self.dice.random()
         if what < 0.4:
             self.crash(process)

@@ -325,6 +325,24 @@ async def test_a_successor_ends_an_owner_before_it_sends_an_event(log, owner, te
     assert log.journal == ["fd-03 yellow firing"]
 
 
+async def test_what_is_written_just_before_the_claim_is_read(log, owner, monkeypatch):
+    first = await owner()
+    await first.take([reading(0, 1.2)])
+    send = Memory.send
+
+    async def slow(self, records):
+        if records[0].key == CLAIM:
+            monkeypatch.undo()
+            await first.take([reading(1, 4.6)])
+        return await send(self, records)
+
+    monkeypatch.setattr(Memory, "send", slow)
+    second = await owner()
+    assert log.journal == ["fd-03 yellow firing"] * 2
+    await second.take([reading(0, 1.2), reading(1, 4.6)])
+    assert log.journal == ["fd-03 yellow firing"] * 2
+
+
 async def test_what_a_predecessor_writes_late_is_written_over_and_does_not_count(log, owner, clock):
     first = await owner()
     await first.take([reading(0, 1.2)])
