@@ -477,13 +477,11 @@ async def test_a_broker_that_fails_makes_no_record_suspicious(log, owner, when, 
 
 async def test_nobody_judges_while_another_partition_of_the_process_is_under_suspicion(log, owner):
     #  Else a record that kills would have the records of other partitions blamed, which judge at the same moment.
-    turn = asyncio.Lock()
-    mine = await owner(turn=turn)
-    await turn.acquire()
-    taking = asyncio.create_task(mine.take([reading(0, 1.2), reading(1, 4.6)]))
-    await asyncio.sleep(0)
-    assert mine.next_offset == 0
-    turn.release()
+    mine = await owner()
+    async with TERMS.turn:
+        taking = asyncio.create_task(mine.take([reading(0, 1.2), reading(1, 4.6)]))
+        await asyncio.sleep(0)
+        assert mine.next_offset == 0
     await taking
     assert log.journal == ["fd-03 yellow firing"]
 
