@@ -303,10 +303,12 @@ class Partition:
 
     async def _write_changed(self, before: int) -> None:
         """Write the sites that have waited since before some moment."""
-        due = [site for site, change in self._changed.items() if change.since <= before]
-        due += [site for site, since in self._stale.items() if since <= before and site not in self._changed]
-        for first in range(0, len(due), WRITES_MAX):
-            await self._write(due[first : first + WRITES_MAX], {})
+        due = dict.fromkeys(site for site, change in self._changed.items() if change.since <= before)
+        # One that is due for being stale may have a change that is young.
+        due.update(dict.fromkeys(site for site, since in self._stale.items() if since <= before))
+        sites = list(due)
+        for first in range(0, len(sites), WRITES_MAX):
+            await self._write(sites[first : first + WRITES_MAX], {})
 
     async def _write(self, sites: Sequence[str], outboxes: Mapping[str, Sequence[bytes]]) -> None:
         """Write the records of some sites as they are now."""

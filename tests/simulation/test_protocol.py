@@ -21,6 +21,7 @@ USUAL = "0-300"
 # Seeds that found a fault of the protocol once; some of them did so in an earlier form of the simulation.
 FOUND = [
     pytest.param(30, id="the number of a signal hung on what a restart passes over"),
+    pytest.param(112, id="what lay under a late record was not written while its site had changed"),
     pytest.param(5420, id="a record was blamed for what another partition of the process died of"),
 ]
 # What has to have gone wrong for the seeds to prove anything.
