@@ -164,7 +164,13 @@ class Partition:
         if rules is None:
             raise MissingError(f"rule set {context.mark.catalog}, which {self.place} was judged by, is not there")
         start = self._next = context.mark.offset
-        self._suspicion = suspect(found.life, start, await self._reader.end_offset(self.place))
+        end = await self._reader.end_offset(self.place)
+        if end < start:
+            # All that comes would be taken for redelivered.
+            raise MissingError(
+                f"{self.place} ends at offset {end} and was judged up to {start}: the topic was made anew"
+            )
+        self._suspicion = suspect(found.life, start, end)
         self._skipped.update(context.skipped)
         if (killer := self._suspicion.killer) is not None:
             self._telemetry.killer(self.place.feed, self.place.partition, killer)
@@ -231,9 +237,24 @@ class Partition:
         if not piece:
             return True
         sets = await self._sets_in(piece)
-        if trying is not None:
-            await self._log.write({LIFE: replace(trying, start=self._life.start)})
         mark, judged = self._judging.mark(self._next), Judged()
+        async with self._terms.turn:
+            if trying is not None:
+                await self._log.write({LIFE: replace(trying, start=self._life.start)})
+            is_judged = self._judge_each(piece, sets, judged)
+            if trying is not None:
+                await self._log.write({LIFE: self._life})  # Before anything is sent: no broker's fault is a record's.
+        if not is_judged:
+            await self._begin()
+            return False
+        self._touch(judged, mark)
+        output = Output(tuple(judged.events), tuple(judged.rejections), judged.readings)
+        self._telemetry.judged(self.place.feed, output, piece[-1].record.at)
+        await self._send(judged)
+        return True
+
+    def _judge_each(self, piece: Sequence[SourceRecord], sets: Mapping[int, RuleSet | None], judged: Judged) -> bool:
+        """Judge one record after the other; tell False, and note which one it was, where that failed."""
         for one in piece:
             try:
                 self._judging.judge(one, sets, judged)
@@ -243,16 +264,9 @@ class Partition:
                 if one.offset in self._skipped:
                     raise  # It fails although the record is not judged; only a person can help.
                 self._skipped.add(one.offset)
-                await self._begin()
                 return False
         self._next = piece[-1].offset + 1
         self._judging.finish(self._next, judged)
-        if trying is not None:
-            await self._log.write({LIFE: self._life})  # Before anything is sent: no broker's fault is a record's.
-        self._touch(judged, mark)
-        output = Output(tuple(judged.events), tuple(judged.rejections), judged.readings)
-        self._telemetry.judged(self.place.feed, output, piece[-1].record.at)
-        await self._send(judged)
         return True
 
     async def _sets_in(self, piece: Sequence[SourceRecord]) -> dict[int, RuleSet | None]:
@@ -289,10 +303,12 @@ class Partition:
 
     async def _write_changed(self, before: int) -> None:
         """Write the sites that have waited since before some moment."""
-        due = [site for site, change in self._changed.items() if change.since <= before]
-        due += [site for site, since in self._stale.items() if since <= before and site not in self._changed]
-        for first in range(0, len(due), WRITES_MAX):
-            await self._write(due[first : first + WRITES_MAX], {})
+        due = dict.fromkeys(site for site, change in self._changed.items() if change.since <= before)
+        # One that is due for being stale may have a change that is young.
+        due.update(dict.fromkeys(site for site, since in self._stale.items() if since <= before))
+        sites = list(due)
+        for first in range(0, len(sites), WRITES_MAX):
+            await self._write(sites[first : first + WRITES_MAX], {})
 
     async def _write(self, sites: Sequence[str], outboxes: Mapping[str, Sequence[bytes]]) -> None:
         """Write the records of some sites as they are now."""
@@ -311,6 +327,7 @@ class Partition:
         if mark.offset > self._context.mark.offset:
             self._context = Context(mark, self._skipped_from(mark.offset))
             await self._log.write({CONTEXT: self._context})
+            self._skipped.intersection_update(self._context.skipped)
 
     def _own_records(self) -> dict[bytes, Record]:
         return {CONTEXT: self._context, LIFE: self._life}

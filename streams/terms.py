@@ -1,10 +1,33 @@
 """The terms on which a worker owns partitions."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from citybrain.model import Feed, Status
 from streams.topics import Names
+
+
+class Turn:
+    """Whose turn it is to judge, among all partitions of a process, or of one loop of it.
+
+    Were two at it while one of them is about to end the process, the death would be laid at the door of both.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> None:
+        await self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()).acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locks[asyncio.get_running_loop()].release()
+
+
+_TURN: Final = Turn()  # A process has one, however many partitions and workers it makes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +42,4 @@ class Terms:
     tells_signals: bool = False  # Whether signals go out: from when there is someone to read them.
     status: Status = Status.ACTUAL
     drill: str | None = None
+    turn: AbstractAsyncContextManager[object] = field(default=_TURN, compare=False)

@@ -1,5 +1,6 @@
 """One play of the simulation: a world, a story, the chaos between them, and what is wrong at the end."""
 
+from collections import Counter
 from typing import Any
 from unittest.mock import patch
 
@@ -8,12 +9,20 @@ from rules.ruleset import RuleSet
 from streams.log import Outgoing
 from streams.outputs import Outputs
 
-RECORDS = 70  # Moments of a story at which something comes.
+RECORDS = 60  # Moments of a story at which something comes.
 SETTLE_TURNS_MAX = 100_000
 
 
-def play(seed: int, *, sets: list[RuleSet], world: Any, story: Any, changing: list[RuleSet] | None = None) -> list[str]:
-    """Return the faults of a play; none is what is expected.
+def play(
+    seed: int,
+    *,
+    sets: list[RuleSet],
+    world: Any,
+    story: Any,
+    seen: Counter[str],
+    changing: list[RuleSet] | None = None,
+) -> list[str]:
+    """Return the faults of a play; none is what is expected. `seen` counts what went wrong in it.
 
     With `changing` each process has one of these sets as number 0, as if the software had been changed at each
     restart. What comes of the records is then not one thing; but what was sent must still hang together.
@@ -48,6 +57,7 @@ def play(seed: int, *, sets: list[RuleSet], world: Any, story: Any, changing: li
         for process in here.processes.values():
             for task in process.tasks.values():
                 task.steps.close()
+    seen.update(here.seen)
     journal = [entry.value for entry in here.logs[world.NAMES.journal(), 0].entries]
     if changing is not None:
         return _chains(here, story, journal)

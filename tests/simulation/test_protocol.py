@@ -5,7 +5,7 @@ CITYBRAIN_SEEDS=17 make test ARGS=tests/simulation      one of them
 """
 
 import os
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -18,13 +18,19 @@ from streams.state_log import Context, StateLog
 
 SEEDS = "CITYBRAIN_SEEDS"
 USUAL = "0-300"
-REPLAY = f"{SEEDS}={{seed}} make test ARGS='tests/simulation -k seed'"
-# Seeds that found a fault once; what it was stands beside them.
+# Seeds that found a fault of the protocol once; some of them did so in an earlier form of the simulation.
 FOUND = [
-    pytest.param(30, id="the number of a signal depended on what a restart passes over"),
+    pytest.param(30, id="the number of a signal hung on what a restart passes over"),
+    pytest.param(112, id="what lay under a late record was not written while its site had changed"),
+    pytest.param(5420, id="a record was blamed for what another partition of the process died of"),
 ]
+# What has to have gone wrong for the seeds to prove anything.
+TROUBLES = (
+    *("ends", "Killed", "FencedError", "releases", "freezes", "compactions"),
+    *("late arrivals", "deliveries again", "rule sets"),
+)
 # Within how many seeds a broken rule of the protocol has to show.
-CAUGHT_WITHIN = 400
+CAUGHT_WITHIN = 60
 
 
 def seeds() -> range:
@@ -33,12 +39,13 @@ def seeds() -> range:
 
 
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("is_changing", [pytest.param(False, id="same-rules"), pytest.param(True, id="other-rules")])
-def test_no_seed_loses_or_invents_anything(play, is_changing):
-    # What changes at each restart can only be held to less: every third seed is enough for that.
-    for seed in [one for one in seeds() if not is_changing or one % 3 == 0 or len(seeds()) == 1]:
-        faults = play(seed, is_changing=is_changing)
-        assert not faults, "\n".join([REPLAY.format(seed=seed), *faults])
+def test_no_seed_loses_or_invents_anything(play):
+    seen: Counter[str] = Counter()
+    for seed in seeds():
+        faults = play(seed, seen)
+        assert not faults, "\n".join([f"{SEEDS}={seed} make test ARGS='tests/simulation -k seed_loses'", *faults])
+    print(dict(seen))
+    assert len(seeds()) < 100 or all(seen[trouble] > len(seeds()) / 10 for trouble in TROUBLES), seen
 
 
 @pytest.mark.parametrize("seed", FOUND)
@@ -109,30 +116,11 @@ def others_are_not_looked_for(patch):
     patch.setattr(StateLog, "_look", look)
 
 
-def reading_before_the_claim(patch):
-    claim, read = StateLog.claim, StateLog._read
-
-    async def early(self):
-        end = await self._reader.state_end(self._place)
-        found = await read(self, self._reader.state_records(self._place, 0, end))
-        await claim(self)
-        return found
-
-    patch.setattr(StateLog, "claim", early)
-
-
 def last_record_wins(patch):
     async def read(self, records):
         return state_log._decoded({record.key: record.value async for record in records})
 
     patch.setattr(StateLog, "_read", read)
-
-
-def late_records_stay(patch):
-    async def nothing(self):
-        self._log.overwritten.clear()
-
-    patch.setattr(Partition, "_mend", nothing)
 
 
 def sites_are_put_in_too_early(patch):
@@ -191,34 +179,32 @@ def released_without_a_checkpoint(patch):
     patch.setattr(Partition, "release", release)
 
 
-BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], bool]] = [
-    (no_outbox, False),
-    (outbox_not_sent_again, False),
-    (events_before_their_state, True),
-    (signals_after_the_state, False),
-    (context_too_far, False),
-    (context_before_the_sites, False),
-    (others_are_not_looked_for, True),
-    (reading_before_the_claim, True),
-    (last_record_wins, False),
-    (late_records_stay, False),
-    (sites_are_put_in_too_early, False),
-    (what_time_changes_is_not_written, False),
-    (newest_set_at_a_restart, False),
-    (living_clock_is_forgotten, False),
-    (gaps_are_passed_over, False),
-    (repeats_are_judged, False),
-    (signals_are_counted_over_all_sites, False),
-    (released_without_a_checkpoint, False),
+BROKEN = [
+    no_outbox,
+    outbox_not_sent_again,
+    events_before_their_state,
+    signals_after_the_state,
+    context_too_far,
+    context_before_the_sites,
+    others_are_not_looked_for,
+    last_record_wins,
+    sites_are_put_in_too_early,
+    what_time_changes_is_not_written,
+    newest_set_at_a_restart,
+    living_clock_is_forgotten,
+    gaps_are_passed_over,
+    repeats_are_judged,
+    signals_are_counted_over_all_sites,
+    released_without_a_checkpoint,
 ]
 
 
-@pytest.mark.parametrize(("broken", "is_changing"), [pytest.param(*each, id=each[0].__name__) for each in BROKEN])
-def test_a_broken_rule_is_noticed(play, monkeypatch, broken, is_changing):
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
+def test_a_broken_rule_is_noticed(play, monkeypatch, broken):
     broken(monkeypatch)
     for seed in range(CAUGHT_WITHIN):
         try:
-            faults = play(seed, is_changing=is_changing)
+            faults = play(seed)
         except Exception as error:
             faults = [repr(error)]
         if faults:

@@ -6,7 +6,7 @@ acknowledgements may come without an offset; deliveries repeat records or leave 
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -95,11 +95,27 @@ class Task:
     ticks: int = 0  # and how often it has ticked in all.
 
 
+class Turn:
+    """A lock between the tasks of one process."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+
+    async def __aenter__(self) -> None:
+        while self._is_held:
+            await Step()
+        self._is_held = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_held = False
+
+
 @dataclass(slots=True)
 class Process:
     """A worker."""
 
     number: int
+    turn: Turn = field(default_factory=Turn)
     tasks: dict[Place, Task] = field(default_factory=dict)
     frozen: int = 0  # For so many turns of the world.
 
@@ -123,7 +139,7 @@ class World:
         self.flights: list[Flight] = []
         self.processes: dict[int, Process] = {}
         self.owners: dict[Place, int | None] = dict.fromkeys(PLACES)
-        self.deaths = 0
+        self.seen: Counter[str] = Counter()  # What has gone wrong, and how often.
         self._rules_for = rules_for
         self._chaos = chaos
         self._compacts = compacts
@@ -150,6 +166,7 @@ class World:
         for _ in range(self.dice.randint(1, len(queue))):
             place, sent = queue.pop(0)
             flight.offsets[place] = self.append(sent)
+            self.seen["late arrivals"] += flight.process not in self.owners.values()
         if not queue:
             del flight.waiting[target]
         if not flight.waiting:
@@ -168,7 +185,7 @@ class World:
 
     def crash(self, process: Process) -> None:
         """End a process; what it has on the way may be lost or may arrive later."""
-        self.deaths += 1
+        self.seen["ends"] += 1
         for task in process.tasks.values():
             if task.steps is not None:
                 task.steps.close()
@@ -178,14 +195,14 @@ class World:
                 self.owners[place] = None
         self._delay(process)
         for flight in [one for one in self.flights if one.process == process.number]:
-            if self.dice.random() < 0.5:
+            if self.dice.random() < 0.3:
                 self.flights.remove(flight)
 
     def _delay(self, process: Process) -> None:
         """Let what a process has on the way arrive later, perhaps when it is no longer the owner."""
         for flight in self.flights:
             if flight.process == process.number and self._chaos:
-                flight.stuck = self.dice.choice((0, 30, 100))
+                flight.stuck = self.dice.choice((0, 60, 150))
 
     def step(self, process: Process, task: Task) -> None:
         """Let a task go on to its next await."""
@@ -194,10 +211,12 @@ class World:
                 task.steps = Owner(self, process, task).run()
             task.steps.send(None)
         except StopIteration:
+            self.seen["releases"] += 1
             del process.tasks[task.place]
             if self.owners[task.place] == process.number:
                 self.owners[task.place] = None
-        except (Killed, FencedError):
+        except (Killed, FencedError) as error:
+            self.seen[type(error).__name__] += 1
             self.crash(process)
 
     def rules_for(self, number: int, process: int) -> RuleSet | None:
@@ -249,12 +268,16 @@ class World:
     def _go_wrong(self) -> None:
         if not self.processes:
             return
-        process = self.dice.choice(list(self.processes.values()))
+        # Trouble is worst while something is on the way.
+        sending = {flight.process for flight in self.flights}
+        all_of_them = list(self.processes.values())
+        process = self.dice.choice([one for one in all_of_them if one.number in sending] or all_of_them)
         what = self.dice.random()
         if what < 0.4:
             self.crash(process)
         elif what < 0.6:
             # Frozen for longer than its session lasts: others take over, and it knows nothing of that.
+            self.seen["freezes"] += 1
             process.frozen = self.dice.randint(20, 400)
             self._delay(process)
             for place, owner in self.owners.items():
@@ -282,6 +305,7 @@ class World:
         elif task.looked < end:
             self._compactions[task.place] = (end, task, task.ticks + 2)
         elif task.ticks >= ticks:
+            self.seen["compactions"] += 1
             log.compact(end)
             del self._compactions[task.place]
 
@@ -298,9 +322,17 @@ class Owner:
     async def run(self) -> None:
         """Own the partition until it has to be released."""
         world, task = self._world, self._task
+        terms = Terms(
+            names=NAMES,
+            partitions={Feed.HYDROLOGY: len(PLACES)},
+            checkpoint_every=CHECKPOINT_EVERY,
+            appends_clock=True,
+            tells_signals=True,
+            turn=self._process.turn,
+        )
         partition = await Partition.take_over(
             task.place,
-            Terms(NAMES, {Feed.HYDROLOGY: len(PLACES)}, CHECKPOINT_EVERY, appends_clock=True, tells_signals=True),
+            terms,
             reader=self,
             writer=self,
             catalogs=self,
@@ -317,6 +349,7 @@ class Owner:
             chunk = self._delivered(position)
             if chunk:
                 again = await partition.take(chunk)
+                world.seen["deliveries again"] += again is not None
                 position = again if again is not None else max(position, chunk[-1].offset + 1)
             if world.clock.now() - ticked_at >= SECOND:
                 ticked_at = world.clock.now()
@@ -387,6 +420,7 @@ class Owner:
 
     async def numbered(self, number: int) -> RuleSet | None:
         await Step()
+        self._world.seen["rule sets"] += number > 0
         return self._world.rules_for(number, self._process.number)
 
 

@@ -3,6 +3,7 @@
 What comes of crashes between the steps is for tests/simulation.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -41,7 +42,7 @@ class Memory:
     told: list[str] = field(default_factory=list)
     sends: int = 0
     holes: frozenset[int] = frozenset()
-    feed_end: int = 0
+    feed_end: int = 100
     tells_offsets: bool = True
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
@@ -324,6 +325,24 @@ async def test_a_successor_ends_an_owner_before_it_sends_an_event(log, owner, te
     assert log.journal == ["fd-03 yellow firing"]
 
 
+async def test_what_is_written_just_before_the_claim_is_read(log, owner, monkeypatch):
+    first = await owner()
+    await first.take([reading(0, 1.2)])
+    send = Memory.send
+
+    async def slow(self, records):
+        if records[0].key == CLAIM:
+            monkeypatch.undo()
+            await first.take([reading(1, 4.6)])
+        return await send(self, records)
+
+    monkeypatch.setattr(Memory, "send", slow)
+    second = await owner()
+    assert log.journal == ["fd-03 yellow firing"] * 2
+    await second.take([reading(0, 1.2), reading(1, 4.6)])
+    assert log.journal == ["fd-03 yellow firing"] * 2
+
+
 async def test_what_a_predecessor_writes_late_is_written_over_and_does_not_count(log, owner, clock):
     first = await owner()
     await first.take([reading(0, 1.2)])
@@ -334,12 +353,13 @@ async def test_what_a_predecessor_writes_late_is_written_over_and_does_not_count
     log.lay(CONTEXT, b'0\n{"version":1,"mark":[1,0,0,0],"skipped":[]}')
     await second.tick()  # Here it is found out,
     clock.advance(SECOND)
+    await second.take([reading(2, 4.6)])
     await second.tick()  # and here it is mended, long before the broker compacts anything.
     for key in (SITE, CONTEXT):
         assert log.last(key).startswith(b"%d\n" % second._log.epoch)
     log.lay(SITE, late.value)
     third = await owner()
-    assert third.next_offset == 2
+    assert third.next_offset == 3
     assert log.last(SITE).startswith(b"%d\n" % third._log.epoch)
     assert third.snapshot() == second.snapshot()
 
@@ -367,6 +387,15 @@ async def test_a_broker_that_does_not_tell_offsets_is_asked(log, owner):
 async def test_a_torn_state_record_is_an_error_of_its_own(log, owner, key, value):
     log.lay(key, value)
     with pytest.raises(SnapshotError):
+        await owner()
+
+
+async def test_a_feed_that_was_made_anew_is_refused(log, owner):
+    mine = await owner()
+    await mine.take([reading(0, 1.2), reading(1, 4.6)])
+    await mine.release()
+    log.feed_end = 1
+    with pytest.raises(MissingError, match="ends at offset 1 and was judged up to 2"):
         await owner()
 
 
@@ -445,6 +474,17 @@ async def test_a_broker_that_fails_makes_no_record_suspicious(log, owner, when, 
     await (await owner()).take([reading(0, 1.2), reading(1, 4.6)])
     assert set(log.journal) == {"fd-03 yellow firing"}
     assert log.rejected == []
+
+
+async def test_nobody_judges_while_another_partition_of_the_process_is_under_suspicion(log, owner):
+    #  Else a record that kills would have the records of other partitions blamed, which judge at the same moment.
+    mine = await owner()
+    async with TERMS.turn:
+        taking = asyncio.create_task(mine.take([reading(0, 1.2), reading(1, 4.6)]))
+        await asyncio.sleep(0)
+        assert mine.next_offset == 0
+    await taking
+    assert log.journal == ["fd-03 yellow firing"]
 
 
 # Rule sets
