@@ -321,14 +321,17 @@ class Ends:
     def look(self) -> dict[tuple[str, int], int]:
         """Return, by topic and partition, the offset that its next record will have.
 
-        Raises MissingError if nobody answers; this can then be asked no more.
+        Raises MissingError if nobody answers.
         """
         try:
             ends: Mapping[Any, int] = self._consumer.end_offsets(self._partitions, timeout_ms=ENDS_TIMEOUT_MS)
         except (KafkaError, OSError) as error:
-            self._consumer.close(timeout_ms=0)
             raise MissingError(f"no Kafka broker answers at {self._broker.bootstrap}: {error!r}") from error
         return {(place.topic, place.partition): end for place, end in ends.items()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close(timeout_ms=0)
 
 
 def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:

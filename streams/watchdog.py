@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from citybrain.instants import SECOND
@@ -79,21 +79,18 @@ class Watchdog:
 
     def _look_around(self) -> None:
         """Ask the broker where the logs of our partitions end, by a client that the loop knows nothing of."""
-        look: Callable[[], Mapping[Place, int]] | None = None
+        topics = {self._names.feed(feed): feed for feed in Feed}
         while not self._stop.is_set():
             try:
-                look = look or self._opened()
-                self._saw(look())
+                with contextlib.closing(Ends(self._broker, topics)) as ends:
+                    while not self._stop.is_set():
+                        found = ends.look()
+                        self._saw({Place(topics[topic], number): end for (topic, number), end in found.items()})
+                        self._stop.wait(LOOK_EVERY_S)
             except Exception as error:
                 # The edge of this thread: whatever a client does when its broker goes, the next one is a new one.
-                look = None
                 logger.warning("the watchdog's client has no answer: %r", error)
-            self._stop.wait(LOOK_EVERY_S)
-
-    def _opened(self) -> Callable[[], Mapping[Place, int]]:
-        topics = {self._names.feed(feed): feed for feed in Feed}
-        ends = Ends(self._broker, topics)
-        return lambda: {Place(topics[topic], number): end for (topic, number), end in ends.look().items()}
+                self._stop.wait(LOOK_EVERY_S)
 
     def _saw(self, ends: Mapping[Place, int]) -> None:
         pulse = self._pulse

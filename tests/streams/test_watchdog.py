@@ -1,5 +1,6 @@
 """The watchdog: what ends a process, and a look at a log that comes and goes."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -100,6 +101,9 @@ def test_it_sees_the_ends_of_the_logs_by_itself(
         until = time.monotonic() + 20
         while pulse.broker_at is None and time.monotonic() < until:
             time.sleep(0.05)
+    for thread in threading.enumerate():
+        if thread.name.startswith("watchdog"):
+            thread.join(10)  # It closes its client.
     assert pulse.ends[HERE] == 1
     assert pulse.ends[Place(Feed.PARKING, 0)] == 0
     assert 'citybrain_lag_records{feed="parking"} 1.0' in telemetry.text().decode()
