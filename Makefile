@@ -7,7 +7,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help fault setup demo test lint types docs kafka bench
+.PHONY: help fault setup demo test test-sim lint types docs kafka chaos bench
 MAKEFLAGS += --no-print-directory
 
 # What keeps this machine from making the virtual environment, in one line; empty when nothing does.
@@ -25,7 +25,7 @@ define until_interrupted
 endef
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 fault: # For ./demo, which looks before it starts.
 	@echo "$(FAULT)"
@@ -38,6 +38,9 @@ demo: $(VENV)/.installed-demo ## Run the whole service on this machine with simu
 
 test: setup ## Run every test that this machine can run (ARGS='-k river')
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-sim: setup ## Play the delivery protocol against 10,000 seeds, which takes some ten minutes
+	@CITYBRAIN_SEEDS=0-10000 $(BIN)/python -m pytest tests/simulation -k seed_loses $(ARGS)
 
 lint: setup ## Check style and formatting
 	@$(BIN)/ruff check
@@ -52,8 +55,12 @@ docs: setup ## Write docs/generated from the code (CHECK=1: only compare)
 kafka: setup ## Run a real Apache Kafka from Maven's jars, until Ctrl-C (ARGS='--port 9092')
 	$(call until_interrupted,$(BIN)/python tests/kafka/broker.py $(ARGS))
 
-bench: setup ## Measure the engine
+chaos: setup ## Kill workers and restart a real Kafka for half an hour, and compare with the replay (ARGS='--seed 7')
+	@$(BIN)/python tests/kafka/chaos.py $(ARGS)
+
+bench: setup ## Measure the engine, and the way from a real Kafka to alerts
 	@$(BIN)/python benchmarks/engine.py $(ARGS)
+	@$(BIN)/python benchmarks/live.py
 
 # The demo needs much less than the tests, and who has the tests has the demo. A stamp older than pyproject.toml is
 # made again; it is written last, so that an installation that was cut short is repeated.

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from citybrain.alerts import EVENTS, AlertEvent
-from citybrain.model import Control, ControlKind, Reading, Reason, Rejection, Reset
+from citybrain.model import Control, ControlKind, Reading, Reason, Rejection, Reset, Switch
 
 RECORD_BYTES_MAX = 1_000_000  # The broker's own default for one record.
 FRAME_READINGS_MAX = 2_000  # A week of a gauge that speaks every five minutes.
@@ -15,6 +15,7 @@ CONTROL_HEADER = "control"
 
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 _RESET: TypeAdapter[Reset] = TypeAdapter(Reset)
+_SWITCH: TypeAdapter[Switch] = TypeAdapter(Switch)
 _FRAME: TypeAdapter[tuple[Reading, ...]] = TypeAdapter(tuple[Reading, ...])
 
 Headers = Mapping[str, bytes]
@@ -43,6 +44,11 @@ def encode_reading(reading: Reading) -> bytes:
 def encode_reset(reset: Reset) -> bytes:
     """Return the JSON of the control record `reset`."""
     return _RESET.dump_json(reset)
+
+
+def encode_switch(switch: Switch) -> bytes:
+    """Return the JSON of the control record `catalog`."""
+    return _SWITCH.dump_json(switch)
 
 
 def encode_event(event: AlertEvent) -> bytes:
@@ -74,9 +80,11 @@ def _control(kind: bytes, value: bytes | None) -> Control | Rejection:
     except (ValueError, UnicodeDecodeError):
         known = ", ".join(kind.value for kind in ControlKind)
         return Rejection(Reason.SCHEMA, f"the control record says {kind!r}, expected one of {known}")
-    if found is ControlKind.CLOCK:
+    if found in (ControlKind.CLOCK, ControlKind.CANARY):
         return Control(found)
     try:
+        if found is ControlKind.CATALOG:
+            return Control(found, switch=_SWITCH.validate_json(value or b""))
         return Control(found, _RESET.validate_json(value or b""))
     except ValidationError as error:
         return Rejection(Reason.SCHEMA, _complaint(error))

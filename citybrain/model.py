@@ -163,6 +163,8 @@ class ControlKind(StrEnum):
 
     CLOCK = "clock"  # Nothing but the time of the record itself.
     RESET = "reset"  # A person lets a latched alert go.
+    CATALOG = "catalog"  # From here on another rule set is in force.
+    CANARY = "canary"  # Nothing at all, not even a time: a worker looks whether it comes through.
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,20 @@ class Reset:
     rule: Annotated[str, Field(min_length=1, max_length=64)]
     subject: Annotated[str, Field(min_length=1, max_length=160)]  # A site, or `site@zone`.
 
+    @property
+    def site(self) -> str:
+        """Return the site that the subject is at."""
+        return self.subject.partition("@")[0].partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Which rule set is in force from here on: its number, the offset at which the topic `catalog` has it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Strict(), Field(ge=0)]
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -181,3 +197,4 @@ class Control:
 
     kind: ControlKind
     reset: Reset | None = None  # For the kind `reset`, and only there.
+    switch: Switch | None = None  # For the kind `catalog`, and only there.

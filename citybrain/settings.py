@@ -44,6 +44,12 @@ class Settings(BaseSettings):
         Path | None, Field(description="folder with rules/, sites/, zones/ and feeds/ in place of the shipped ones")
     ] = None
     checkpoint_every_s: Annotated[float, Field(description="seconds between two checkpoints", gt=0, le=600)] = 5.0
+    session_s: Annotated[
+        float,
+        Field(
+            description="seconds without a sign of life after which a worker's partitions go to others", ge=6, le=300
+        ),
+    ] = 10.0
     metrics_host: Annotated[str, Field(description="address of /metrics, /livez and /readyz")] = "127.0.0.1"
     metrics_port: Annotated[int, Field(description="port of the same; 0 takes any free one", ge=0, le=65535)] = 9464
     lang: Annotated[Language, Field(description="language of what is printed, zh or en")] = "zh"

@@ -70,6 +70,7 @@ class Engine:
         self._sites: dict[str, SiteState] = {}
         self._signals: list[Signal] = []  # Told since the last record; handed out with it.
         self._clock = LogClock()
+        self._stirred: set[str] = set()  # Sites that time has changed; at most all of them.
         self._refused: list[Rejection] = []  # Of readings that were held, until the record at hand is judged.
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
@@ -217,6 +218,7 @@ class Engine:
     def _meet(self, site: Site) -> SiteState:
         """Make the state of a site, and wait for what should be heard there: from its first reading that is judged."""
         state = self._sites[site.id] = new_state(self._rules.plan_for(site), self._clock)
+        self._stirred.add(site.id)
         if state.hold is None:
             self._wait_for(state)
         return state
@@ -253,6 +255,7 @@ class Engine:
         is_first = self._clock.at is None
         for due in self._clock.move_to(at):
             state = self._sites[due.site]
+            self._stirred.add(due.site)
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
             elif due.place == HELD:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from citybrain.alerts import AlertEvent
 from citybrain.codec import decode
-from citybrain.model import Control, Feed, Reading, Reason, Rejection, Reset, Status
+from citybrain.model import Control, ControlKind, Feed, Reading, Reason, Rejection, Reset, Status
 from rules.engine import NOTHING, Engine, Judgement
 from rules.signals import Signal
 
@@ -46,6 +46,8 @@ class Intake:
         """Judge one record. A fault of the record is a rejection, never an exception."""
         decoded = decode(record.value, record.headers)
         if isinstance(decoded, Control):
+            if decoded.kind is ControlKind.CANARY:
+                return Output()  # On simulated logs its time is another than that of the readings.
             reset = decoded.reset
             if reset is None:
                 return _output(self.engine.advance(record.at), readings=0)

@@ -41,6 +41,7 @@ CONNECT_TIMEOUT_S: Final = 5
 BOOTSTRAP_TIMEOUT_MS: Final = 10_000
 METADATA_TIMEOUT_MS: Final = 10_000
 DELIVERY_TIMEOUT_MS: Final = 30_000
+ENDS_TIMEOUT_MS: Final = 5_000
 CLOSE_TIMEOUT_S: Final = 1
 # As the largest record of any topic (topics.STATE_BYTES_MAX), with room for the record's frame.
 REQUEST_BYTES_MAX: Final = 9 * 1024 * 1024
@@ -98,6 +99,10 @@ class Admin:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def broker_version(self) -> tuple[int, ...]:
+        """Return the version of the broker, as far as what it can do tells."""
+        return tuple(self._client._manager.broker_version)
 
     def broker_count(self) -> int:
         """Return how many brokers are up."""
@@ -304,6 +309,31 @@ class Watch:
         self._consumer.close()
 
 
+class Ends:
+    """Where the partitions of some topics end, asked for again and again."""
+
+    def __init__(self, broker: Broker, topics: Iterable[str]) -> None:
+        """Connect. Raises MissingError if nobody answers or a topic does not exist."""
+        self._broker = broker
+        self._partitions = _partitions(broker, topics)
+        self._consumer: Any = _consumer(broker)
+
+    def look(self) -> dict[tuple[str, int], int]:
+        """Return, by topic and partition, the offset that its next record will have.
+
+        Raises MissingError if nobody answers.
+        """
+        try:
+            ends: Mapping[Any, int] = self._consumer.end_offsets(self._partitions, timeout_ms=ENDS_TIMEOUT_MS)
+        except (KafkaError, OSError) as error:
+            raise MissingError(f"no Kafka broker answers at {self._broker.bootstrap}: {error!r}") from error
+        return {(place.topic, place.partition): end for place, end in ends.items()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close(timeout_ms=0)
+
+
 def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
     """Return all records that the topics hold now, by topic, partition and offset.
 
@@ -354,11 +384,11 @@ def _read_to(consumer: Any, broker: Broker, ends: Mapping[Any, int]) -> Iterator
 
 def topic_names(broker: Broker) -> frozenset[str]:
     """Return the names of all topics there are. Raises MissingError if nobody answers."""
-    return frozenset(_partition_counts(broker))
+    return frozenset(topic_partitions(broker))
 
 
-def _partition_counts(broker: Broker) -> dict[str, int]:
-    """Return the partition count of every topic.
+def topic_partitions(broker: Broker) -> dict[str, int]:
+    """Return the partition count of every topic. Raises MissingError if nobody answers.
 
     By an admin client, which gives up in time: a consumer's `topics` waits for ever if the broker goes meanwhile.
     """
@@ -382,7 +412,7 @@ def _consumer(broker: Broker) -> Any:
 
 
 def _partitions(broker: Broker, topics: Iterable[str]) -> list[Any]:
-    counts = _partition_counts(broker)
+    counts = topic_partitions(broker)
     partitions = []
     for topic in topics:
         if topic not in counts:

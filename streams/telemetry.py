@@ -96,6 +96,11 @@ class Telemetry:
         logger.exception("judging a record failed: %s/%s offset %s", feed.value, partition, offset)
         self._errors.labels(feed.value).inc()
 
+    def killer(self, feed: Feed, partition: int, offset: int) -> None:
+        """Count a record that has ended one worker after the other."""
+        logger.error("a record that kills workers is rejected: %s/%s offset %s", feed.value, partition, offset)
+        self._errors.labels(feed.value).inc()
+
     def silent_log(self, count: int) -> None:
         """Say how often the log itself was silent."""
         self._silent_log.set(count)

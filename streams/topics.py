@@ -22,10 +22,12 @@ FEED_PARTITIONS: Final = 12
 SMALL_PARTITIONS: Final = 4
 # One partition gives the journal one order.
 JOURNAL_PARTITIONS: Final = 1
+STATUS_PARTITIONS: Final = 1
 
 # A feed needs to outlive the longest outage of its worker, alerts and journal the yearly review.
 FEED_RETENTION: Final = 7 * DAY
 ALERT_RETENTION: Final = 400 * DAY
+STATUS_RETENTION: Final = 1 * DAY
 
 # Brokers since 4.0 refuse records stamped more than an hour ahead and older ones take any. Stated, all do the
 # same; without it one record from the far future would drag its partition's time there for good.
@@ -110,6 +112,14 @@ class Names:
     def journal(self) -> str:
         """Return the topic that holds every alert event and action in one order."""
         return f"{self.prefix}journal"
+
+    def status(self) -> str:
+        """Return the topic that says how the feeds are."""
+        return f"{self.prefix}status.feeds"
+
+    def signals(self) -> str:
+        """Return the topic of what the site stage tells rules over several sites."""
+        return f"{self.prefix}signals"
 
     def state(self, feed: Feed) -> str:
         """Return the topic of the site stage's checkpoint data for a feed."""
@@ -286,7 +296,7 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
         )
         for feed in Feed
     ]
-    return (*feeds, _rejected(names), *_alerts(names), _journal(names), *states)
+    return (*feeds, _rejected(names), *_alerts(names), _journal(names), _status(names), *states)
 
 
 def _rejected(names: Names) -> Topic:
@@ -325,4 +335,16 @@ def _journal(names: Names) -> Topic:
         retention=ALERT_RETENTION,
         timestamp_type=TimestampType.APPEND,
         meaning="every alert event again, in one order",
+    )
+
+
+def _status(names: Names) -> Topic:
+    return Topic(
+        name=names.status(),
+        key="feed",
+        partitions=STATUS_PARTITIONS,
+        cleanup=Cleanup.DELETE,
+        retention=STATUS_RETENTION,
+        timestamp_type=TimestampType.APPEND,
+        meaning="what came through of the canary records that workers append to every feed partition",
     )

@@ -1,52 +1,69 @@
-"""The worker: Faust gives the group, the assignment, the consumer and the producer; the site stage does the work.
+"""The worker: Faust gives the group, the assignment and the consumer; the lanes do the work.
 
-One agent with concurrency 1 takes the raw records of all feed topics. Nothing may leave its loop: a fault of a record
-is a rejection, anything else ends the process, and whoever started it starts it again (docs/adr/0003, 0005).
+One agent with concurrency 1 takes the chunks of all feed topics and only hands each to the lane of its partition.
+Nothing may leave its loop: a fault of a record is a rejection, anything else ends the process, and whoever started it
+starts it again (docs/adr/0003, 0005).
 """
 
 import asyncio
 import contextlib
 import logging
 import os
+import platform
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
-import aiokafka
 import faust
 from faust.types import TP
 from yarl import URL
 
 from citybrain.clock import Clock, SystemClock
-from citybrain.codec import CONTROL_HEADER
-from citybrain.errors import MissingError
 from citybrain.instants import SECOND
-from citybrain.model import ControlKind, Feed, Status
+from citybrain.model import Feed, Status
 from citybrain.settings import Settings
-from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
-from streams.checkpoint import Checkpoint, encode, newest
-from streams.clients import Broker, topic_names
-from streams.health import Pulse
-from streams.site_stage import Delivery, Outgoing, SiteStage
+from streams.canary import Canaries
+from streams.clients import Broker
+from streams.guards import expected_stamps, require_all
+from streams.health import Pulse, Standing
+from streams.kafka_log import KafkaReader, KafkaWriter
+from streams.lanes import Lane
+from streams.log import Place, SourceRecord
+from streams.partition import Partition
 from streams.telemetry import Telemetry
-from streams.topics import STATE_BYTES_MAX, Names
-from streams.transport import EmbeddedTransport, Transport
+from streams.terms import Terms
+from streams.topics import Names, TimestampType
+from streams.transport import ChunkScheduler, EmbeddedTransport, Transport
+from streams.watchdog import Watchdog, die
 
 logger = logging.getLogger(__name__)
 
-FAILED = 70  # The exit code of a worker that met something it does not expect (EX_SOFTWARE).
-CLOCK_AFTER = 2 * SECOND  # An owner that has heard nothing for so long appends a clock record.
-# How many records from its end a state partition is read: the newest is what counts, and a late writer of an older
-# one may stand behind it.
-STATE_TAIL = 16
-SEND_TIMEOUT_S = 60
-READS_MAX = 30  # Seconds to wait for a record that must be there.
+SIGNALLED = 128  # Plus the signal's number: what a shell calls the end by a signal.
 TURN_S = 1.0
+HEARTBEATS_IN_SESSION = 3
+
+
+class OneRuleSet:
+    """The rule set that the worker was started with, for every partition and from its first record on."""
+
+    NUMBER = 0
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+
+    async def in_force(self) -> tuple[int, RuleSet]:
+        """Return the set and its number."""
+        return self.NUMBER, self._rules
+
+    async def numbered(self, number: int) -> RuleSet | None:
+        """Return the set, or None if it is not of that number."""
+        return self._rules if number == self.NUMBER else None
 
 
 class SiteWorker:
-    """One worker process: the Faust application around a site stage."""
+    """One worker process: the Faust application around the lanes of its partitions."""
 
     def __init__(
         self, rules: RuleSet, settings: Settings, *, telemetry: Telemetry, pulse: Pulse, clock: Clock | None = None
@@ -58,134 +75,110 @@ class SiteWorker:
         self._telemetry = telemetry
         self._pulse = pulse
         self._feeds = {self._names.feed(feed): feed for feed in Feed}
-        self._heard: dict[TP, int] = {}  # When a partition last gave a record, on the monotonic clock.
-        self.app = self._make_app()
-        self.stage = SiteStage(
-            rules,
-            names=self._names,
-            log=self,
-            checkpoints=self,
-            clock=self._clock,
-            telemetry=telemetry,
-            checkpoint_every=round(settings.checkpoint_every_s * SECOND),
-            on_checkpoint=self._commit_from_here_on,
-            status=settings.status,
-            expects=() if settings.simulated else None,  # A storyline plays some of the sites: none is missed.
+        self._lanes: dict[TP, Lane] = {}
+        self._is_stopping = False
+        self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
+        self._catalogs = OneRuleSet(rules)
+        self._watchdog = Watchdog(
+            pulse, telemetry, self._broker, self._names, frozen_max=round(settings.session_s * SECOND)
         )
+        self._writer = KafkaWriter(self._broker, before=self._watchdog.require_awake)
+        self._reader = KafkaReader(self._broker, self._names)
+        name = f"{platform.node()}/{os.getpid()}/{self._clock.now()}"
+        self._canaries = Canaries(self._names, self._writer, self._clock, worker=name)
+        self.app = self._make_app()
         self._make_agent()
 
     def run(self, on_checked: Callable[[], None] = lambda: None) -> None:
-        """Run until SIGTERM or SIGINT; call `on_checked` once broker and topics are known to be there.
+        """Run until SIGTERM or SIGINT; call `on_checked` once broker and topics are known to be right.
 
         Raises MissingError if they are not.
         """
-        self._require_topics()
+        require_all(self._broker, self._names, status=self._settings.status, is_simulated=self._settings.simulated)
         on_checked()
-        asyncio.run(self._run())
+        with self._watchdog.on_guard():
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         """Start the application and stop it in good order; what it crashed of ends this process."""
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await self.app.start()
-        stopped = asyncio.create_task(self.app.wait_until_stopped())
-        asked = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if self.app.crash_reason is not None:
-            logger.critical("the application crashed", exc_info=self.app.crash_reason)
-            os._exit(FAILED)
-        await self.app.stop()
-        for task in (stopped, asked):
-            task.cancel()
-
-    # The log, as the site stage sees it
-
-    async def send(self, records: Sequence[Outgoing]) -> None:
-        """Send records and wait until all of them are acknowledged."""
-        producer = self.app.producer
-        pending = [
-            await producer.send(
-                record.topic,
-                record.key,
-                record.value,
-                record.partition,
-                record.timestamp / SECOND if record.timestamp is not None else None,
-                dict(record.headers),
-            )
-            for record in records
-        ]
-        await asyncio.wait_for(asyncio.gather(*pending), SEND_TIMEOUT_S)
-
-    async def seek(self, feed: Feed, partition: int, offset: int) -> None:
-        """Have the partition delivered from the offset on."""
-        self.app.add_future(self._refetch(TP(self._names.feed(feed), partition), offset))
-
-    async def _refetch(self, tp: TP, offset: int) -> None:
+        self._heed_signals(stop)
         try:
-            await self.app.consumer.refetch(tp, offset)
-        except asyncio.CancelledError:
-            raise
+            async with self.started():
+                stopped = asyncio.create_task(self.app.wait_until_stopped())
+                asked = asyncio.create_task(stop.wait())
+                await asyncio.wait({stopped, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if self.app.crash_reason is not None:
+                    raise self.app.crash_reason
+                for task in (stopped, asked):
+                    task.cancel()
         except BaseException:
-            _die("a partition could not be fetched again")
+            die("the application crashed")
 
-    async def first_offset(self, feed: Feed, partition: int) -> int:
-        """Return the oldest offset that the partition still has."""
-        place = TP(self._names.feed(feed), partition)
-        found = await self.app.consumer.earliest_offsets(place)
-        return int(found[place])
+    def _heed_signals(self, stop: asyncio.Event) -> None:
+        """Stop on the first signal; on the second, or if stopping takes too long, end at once."""
+        loop = asyncio.get_running_loop()
+        was_asked = False
 
-    def partition_count(self, feed: Feed) -> int:
-        """Return how many partitions the feed's topic has."""
-        return int(self.app.consumer.topic_partitions(self._names.feed(feed)))
+        def heed(number: int, _frame: FrameType | None) -> None:
+            nonlocal was_asked
+            if was_asked:
+                os._exit(SIGNALLED + number)
+            was_asked = True
+            self._watchdog.expect_end()
+            loop.call_soon_threadsafe(stop.set)
 
-    async def next_offset(self, feed: Feed, partition: int, offset: int) -> int:
-        """Return the least offset, from the given one on, that the partition has a record at."""
-        place = aiokafka.TopicPartition(self._names.feed(feed), partition)
-        async with self._reader(place) as consumer:
-            consumer.seek(place, offset)
-            for _ in range(READS_MAX):
-                batch = await consumer.getmany(place, timeout_ms=SECOND, max_records=1)
-                if records := batch.get(place):
-                    return int(records[0].offset)
-        raise MissingError(f"{place.topic}/{place.partition} gives no record from offset {offset} on")
-
-    # The checkpoints
-
-    async def load(self, feed: Feed, partition: int) -> Checkpoint | None:
-        """Return the newest checkpoint that the state topic holds for a partition."""
-        place = aiokafka.TopicPartition(self._names.state(feed), partition)
-        async with self._reader(place) as consumer:
-            first = (await consumer.beginning_offsets([place]))[place]
-            end = (await consumer.end_offsets([place]))[place]
-            consumer.seek(place, max(first, end - STATE_TAIL))
-            values: list[bytes] = []
-            while await consumer.position(place) < end:
-                batch = await consumer.getmany(place, timeout_ms=SECOND)
-                values += [record.value for record in batch.get(place, ()) if record.value is not None]
-        return newest(values)
+        # Not by the loop, which may stand still.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, heed)
 
     @contextlib.asynccontextmanager
-    async def _reader(self, place: Any) -> AsyncIterator[Any]:
-        """Read one partition outside the group, at whichever offset is asked for."""
-        consumer = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
+    async def started(self) -> AsyncIterator[None]:
+        """Judge for the length of the `with` block."""
+        await self._writer.start()
+        await self._reader.start()
+        await self.app.start()
         try:
-            consumer.assign([place])
-            yield consumer
+            yield
         finally:
-            await consumer.stop()
+            self._is_stopping = True
+            await self._let_go()
+            await self.app.stop()
+            await self._reader.stop()
+            await self._writer.stop()
 
-    async def save(self, feed: Feed, partition: int, checkpoint: Checkpoint) -> None:
-        """Append a checkpoint to the state topic and wait for its acknowledgement."""
-        key = f"{feed.value}/{partition}".encode()
-        await self.send([Outgoing(self._names.state(feed), key, encode(checkpoint), partition)])
+    # What the lanes ask of it
 
-    def _commit_from_here_on(self, feed: Feed, partition: int, offset: int) -> None:
-        self.app.consumer.checkpointed[TP(self._names.feed(feed), partition)] = offset
+    async def take_over(self, place: Place) -> Partition:
+        """Make a partition ours."""
+        settings = self._settings
+        stamps = expected_stamps(settings.status, is_simulated=settings.simulated)
+        terms = Terms(
+            self._names,
+            {feed: int(self.app.consumer.topic_partitions(topic)) for topic, feed in self._feeds.items()},
+            checkpoint_every=round(settings.checkpoint_every_s * SECOND),
+            # Where the producer stamps the records, the one producer of the run writes its clock records itself.
+            appends_clock=stamps is TimestampType.APPEND,
+            expects_sites=not settings.simulated,
+            status=settings.status,
+        )
+        return await Partition.take_over(
+            place,
+            terms,
+            reader=self._reader,
+            writer=self._writer,
+            catalogs=self._catalogs,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+
+    async def taken(self, lane: Lane, controls: Sequence[SourceRecord]) -> None:
+        """Hear that a chunk is judged, and what control records were in it."""
+        await self._canaries.welcome(lane.place, controls)
+
+    def die(self, text: str) -> None:
+        """End the process."""
+        die(text)
 
     # Faust
 
@@ -194,14 +187,12 @@ class SiteWorker:
         app = faust.App(
             settings.group if settings.status is Status.ACTUAL else f"{settings.group}.{settings.status.value}",
             broker=f"kafka://{settings.bootstrap}",
-            broker_session_timeout=6.0 if settings.embedded else 10.0,
-            broker_heartbeat_interval=2.0 if settings.embedded else 3.0,
+            broker_session_timeout=settings.session_s,
+            broker_heartbeat_interval=settings.session_s / HEARTBEATS_IN_SESSION,
             broker_rebalance_timeout=30.0,
             broker_commit_interval=1.0,
             consumer_auto_offset_reset="earliest",
-            producer_acks=-1,
-            producer_linger=0.0,
-            producer_max_request_size=STATE_BYTES_MAX,
+            ConsumerScheduler=ChunkScheduler,
             topic_allow_declare=False,
             topic_disable_leader=True,
             table_standby_replicas=0,
@@ -217,96 +208,82 @@ class SiteWorker:
     def _make_agent(self) -> None:
         topic = self.app.topic(*self._feeds, key_serializer="raw", value_serializer="raw")
 
-        async def site_stage(stream: Any) -> None:
+        async def dispatch(stream: Any) -> None:
             async for event in stream.events():
-                await self._take(event.message)
+                lane = self._lanes.get(event.message.tp)
+                if lane is not None:
+                    lane.put(event.message.value)
 
-        self.app.agent(topic, concurrency=1, name="site-stage")(site_stage)
+        self.app.agent(topic, concurrency=1, name="dispatch")(dispatch)
         self.app.task(self._turn)
+        self.app.task(self._send_canaries)
+        self.app.on_partitions_assigned.connect(self._take_up, weak=False)
         self.app.on_partitions_revoked.connect(self._let_go, weak=False)
-        self.app.on_before_shutdown.connect(self._save, weak=False)
 
-    async def _take(self, message: Any) -> None:
-        feed = self._feeds[message.topic]
-        self._heard[message.tp] = self._clock.monotonic()
-        record = FeedRecord(
-            feed, round(message.timestamp * SECOND), message.key, message.value, dict(message.headers or {})
-        )
-        try:
-            await self.stage.take(Delivery(feed, message.partition, message.offset, record))
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            _die("a record could not be taken")
+    async def _take_up(self, _app: Any, assigned: Any, **_: Any) -> None:
+        """Start a lane for each partition that is ours now."""
+        for lane in self._lanes.values():
+            lane.abandon()
+        self._lanes = {}
+        if not self._is_stopping:
+            source, clock = self.app.consumer, self._clock
+            for tp in assigned:
+                self._lanes[tp] = Lane(
+                    tp, Place(self._feeds[tp.topic], tp.partition), source=source, host=self, clock=clock
+                )
 
     async def _turn(self) -> None:
-        """Once a second: say that the loop turns, tell silent partitions the time, write due checkpoints."""
+        """Once a second: say that the loop turns, have the lanes do what is due, commit where they stand."""
         while not self.app.should_stop:
+            self._watchdog.require_awake()
             self._pulse.beat()
             self._telemetry.heartbeat(self._clock.now())
-            assigned = [tp for tp in self.app.consumer.assignment() if tp.topic in self._feeds]
-            self._pulse.owns_partitions = bool(assigned)
-            try:
-                self._measure_lag(assigned)
-                self._telemetry.silent_log(self.stage.silent_log_spans())
-                if not self.app.rebalancing:
-                    await self._tell_time(assigned)
-                    await self.stage.save_due()
-            except asyncio.CancelledError:
-                raise
-            except BaseException:
-                _die("the turn of the loop failed")
+            flowing = self._flowing()
+            for lane in flowing.values():
+                self.app.consumer.checkpointed[lane.tp] = lane.commit_offset
+                lane.tick()
+            self._say_how_it_stands(flowing)
             await self.app.sleep(TURN_S)
 
-    async def _tell_time(self, assigned: Sequence[TP]) -> None:
-        """Append a clock record to each partition that has been silent, where the broker stamps the records.
+    async def _send_canaries(self) -> None:
+        """In a task of its own: the turn waits for no broker."""
+        while not self.app.should_stop:
+            if not self.app.rebalancing:
+                await self._canaries.send_due(self._flowing().keys())
+            await self.app.sleep(TURN_S)
 
-        Where the producer stamps them, the one producer of the run writes its clock records itself.
-        """
-        if self._settings.simulated or self._settings.status is not Status.ACTUAL:
-            return
-        now = self._clock.monotonic()
-        headers = ((CONTROL_HEADER, ControlKind.CLOCK.value.encode()),)
-        silent = [tp for tp in assigned if now - self._heard.setdefault(tp, now) >= CLOCK_AFTER]
-        for tp in silent:
-            self._heard[tp] = now
-        if silent:
-            await self.send([Outgoing(tp.topic, None, b"", tp.partition, headers=headers) for tp in silent])
+    def _flowing(self) -> dict[Place, Lane]:
+        return {lane.place: lane for lane in self._lanes.values() if lane.is_flowing}
 
-    def _measure_lag(self, assigned: Sequence[TP]) -> None:
-        waiting = dict.fromkeys(Feed, 0)
-        for tp in assigned:
-            highwater = self.app.consumer.highwater(tp)
-            position = self.stage.position(self._feeds[tp.topic], tp.partition)
-            if highwater is not None and position is not None:
-                waiting[self._feeds[tp.topic]] += max(0, highwater - position)
-        for feed, count in waiting.items():
-            self._telemetry.lag(feed, count)
+    def _say_how_it_stands(self, flowing: Mapping[Place, Lane]) -> None:
+        owned = [lane.owned for lane in flowing.values() if lane.owned is not None]
+        self._telemetry.silent_log(sum(each.silent_log_spans for each in owned))
+        self._telemetry.open_alerts(sum(each.open_alerts for each in owned))
+        now, before = self._clock.monotonic(), self._pulse.standings
+        standings = {}
+        for each in owned:
+            judged, committed, seen = each.next_offset, each.commit_offset, self._canaries.seen_at(each.place)
+            old = before.get(each.place)
+            standings[each.place] = Standing(
+                judged,
+                old.judged_at if old is not None and old.judged == judged else now,
+                committed,
+                old.committed_at if old is not None and old.committed == committed < judged else now,
+                seen,
+            )
+        self._pulse.owned, self._pulse.standings = len(self._lanes), standings
 
-    async def _let_go(self, _app: Any, revoked: Any, **_: Any) -> None:
-        await self._save()
-        places = [(self._feeds[tp.topic], tp.partition) for tp in revoked if tp.topic in self._feeds]
-        self.stage.forget(places)
-
-    async def _save(self, *_: Any, **__: Any) -> None:
+    async def _let_go(self, *_: Any, **__: Any) -> None:
+        """Release all partitions and commit where they stand."""
+        lanes, self._lanes = self._lanes, {}
         try:
-            await self.stage.save_all()
+            await asyncio.gather(*(lane.stop() for lane in lanes.values()))
+            for tp, lane in lanes.items():
+                if lane.is_flowing:
+                    self.app.consumer.checkpointed[tp] = lane.commit_offset
+            if lanes and not await self.app.consumer.commit():
+                await self.app.consumer.commit()  # The first may only have waited for one that was under way.
         except asyncio.CancelledError:
             raise
         except BaseException:
-            _die("the last checkpoints could not be written")
-
-    def _require_topics(self) -> None:
-        broker = Broker(self._settings.bootstrap, embedded=self._settings.embedded)
-        needed = [*self._feeds, *(self._names.state(feed) for feed in Feed), self._names.journal()]
-        present = topic_names(broker)
-        missing = [topic for topic in needed if topic not in present]
-        if missing:
-            raise MissingError(f"topic {missing[0]} does not exist; run `citybrain topics ensure`")
-
-
-def _die(text: str) -> None:
-    """End the process at once: whatever state it is in, the log and the last checkpoint are right."""
-    logger.critical(text, exc_info=True)
-    logging.shutdown()
-    os._exit(FAILED)
+            die("the partitions could not be released")

@@ -174,6 +174,7 @@ class _Worker:
             **extra,
             "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
             "CITYBRAIN_EMBEDDED": "true",
+            "CITYBRAIN_SESSION_S": "6",
             "CITYBRAIN_SIMULATED": "true",
             "CITYBRAIN_STATUS": "actual",
             "CITYBRAIN_PREFIX": PREFIX,
@@ -216,7 +217,7 @@ class _Worker:
     def _started(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the demo alone, which then stops things in order.
         return subprocess.Popen(
-            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
+            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", "--any-port"],
             stdin=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,

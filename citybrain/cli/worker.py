@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,11 @@ import typer
 from citybrain.cli.console import Lang, err
 from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
 from citybrain.clock import SystemClock
-from citybrain.i18n import say
+from citybrain.i18n import Language, say
 from citybrain.settings import load_settings
 from streams.health import Pulse, served
+from streams.quiet import Bounded
+from streams.supervise import Supervisor
 from streams.telemetry import Telemetry
 from streams.worker import SiteWorker
 
@@ -22,15 +25,21 @@ from streams.worker import SiteWorker
 def worker(
     catalog: CatalogOption = None,
     lang: Lang = None,
+    supervise: Annotated[
+        bool, typer.Option("--supervise", help="Start the worker again whenever it ends, until told to stop.")
+    ] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed.")
+    ] = False,
+    any_port: Annotated[
+        bool, typer.Option("--any-port", hidden=True, help="Take any free port if that of the metrics is taken.")
     ] = False,
 ) -> None:
     """Judge the feed topics and send alerts. Settings come from the environment and citybrain.toml."""
     language, settings = language_of(lang), load_settings()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It complains whenever a topic is quiet, which is no fault.
-    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
+    if supervise:
+        sys.exit(_supervise(language, catalog))
+    _log_within_bounds()
     rules = rules_in_force(catalog)
     if with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
@@ -40,7 +49,7 @@ def worker(
     telemetry.rules(len(rules.in_force))
     site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
-    ports = (settings.metrics_port, 0) if with_parent else (settings.metrics_port,)
+    ports = (settings.metrics_port, 0) if any_port else (settings.metrics_port,)
     with served(telemetry, pulse, host=settings.metrics_host, ports=ports) as port:
 
         def say_started() -> None:
@@ -58,6 +67,27 @@ def worker(
             err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
 
         site_worker.run(say_started)
+
+
+def _supervise(language: Language, catalog: Path | None) -> int:
+    """Run a worker in a child process, again and again; return the exit code of the last one."""
+
+    def say_ended(code: int, delay_s: float) -> None:
+        how = f"signal {-code}" if code < 0 else f"code {code}"
+        err.print(say(language, "worker.restarting", how=how, delay=round(delay_s)))
+
+    options = ["--lang", language, *(["--catalog", str(catalog)] if catalog is not None else [])]
+    command = [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", *options]
+    return Supervisor(command, clock=SystemClock(), say=say_ended).run()
+
+
+def _log_within_bounds() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    bounded = Bounded(SystemClock())
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(bounded)
+    # It complains whenever a topic is quiet, which is no fault.
+    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
 
 
 def _end_with_parent() -> None:

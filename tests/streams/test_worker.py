@@ -11,6 +11,7 @@ from citybrain.clock import SystemClock
 from citybrain.codec import decode_event
 from citybrain.errors import MissingError
 from citybrain.instants import HOUR, MINUTE
+from citybrain.model import Scenario
 from citybrain.settings import Settings
 from rules.intake import Intake
 from rules.ruleset import load_rules
@@ -67,7 +68,7 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
     monkeypatch.setattr(Intake, "accept", fragile)
     died: list[str] = []
-    monkeypatch.setattr(streams.worker, "_die", died.append)
+    monkeypatch.setattr(streams.worker, "die", died.append)
 
     def send() -> None:
         with Producer(broker, linger_ms=5) as producer:
@@ -76,17 +77,16 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
     await asyncio.to_thread(send)
     worker = worker_for(broker, prefix)
-    await worker.app.start()
-    try:
+    async with worker.started():
         seen: set[tuple[str, int, str, str]] = set()
         async with asyncio.timeout(120):
             while not seen >= expected:
                 await asyncio.sleep(0.5)
-                seen = {decode_event(one.value or b"").key for one in await read(broker, [names.journal()])}
-    finally:
-        await worker.app.stop()
+                events = [decode_event(one.value or b"") for one in await read(broker, [names.journal()])]
+                seen = {event.key for event in events if event.scenario is not Scenario.SYSTEM}
     assert died == []
     assert seen == expected
+    assert [event.rule.id for event in events if event.scenario is Scenario.SYSTEM] == ["engine-error"]
     rejected = await read(broker, [names.rejected()])
     reasons = Counter(dict(one.headers)["reason"] for one in rejected)
     assert reasons[b"engine_error"] == 1
@@ -95,5 +95,5 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
 
 def test_a_worker_refuses_to_run_without_its_topics(embedded: Callable[[Iterable[Topic]], Broker], prefix: str) -> None:
     broker = embedded(topics_for(prefix, simulated=True, feed_partitions=PARTITIONS))
-    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology does not exist; run `citybrain topics"):
+    with pytest.raises(MissingError, match=r"topic other\.feeds\.hydrology and \d+ more are missing; run `citybrain"):
         worker_for(broker, "other.").run()
