@@ -113,12 +113,14 @@ def _share(said: Sequence[Said], members: int, counted: Counted) -> Measured:
 
 
 def _mean(said: Sequence[Said], members: int) -> Measured:
-    known = [one for one in _known(said) if one.found.bound is Bound.EXACT]
-    weight = math.fsum(one.weight for one in known)
-    if not known or len(known) < SITES_COVERAGE_MIN * members or weight <= 0:
-        return UNKNOWN
-    total = math.fsum((one.found.value or 0.0) * one.weight for one in known)
-    return Measured(total / weight, Bound.EXACT, _newest(known))
+    """Return the mean of what is known exactly; where that is too little, with lower bounds it is one itself."""
+    for bounds in ((Bound.EXACT,), (Bound.EXACT, Bound.AT_LEAST)):
+        known = [one for one in _known(said) if one.found.bound in bounds]
+        weight = math.fsum(one.weight for one in known)
+        if known and len(known) >= SITES_COVERAGE_MIN * members and weight > 0:
+            total = math.fsum((one.found.value or 0.0) * one.weight for one in known)
+            return Measured(total / weight, bounds[-1], _newest(known))
+    return UNKNOWN
 
 
 def _sum(said: Sequence[Said], members: int, *, grows: bool) -> Measured:
