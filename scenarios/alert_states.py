@@ -17,7 +17,7 @@ def with_event(held: AlertState | None, event: AlertEvent, *, at: int) -> AlertS
     """Return the state after an event. A higher level asks for a new acknowledgement, and ends a shelf."""
     state = AlertState(event, taken_at=at) if held is None else replace(held, event=event)
     if event.state is State.CLEARED:
-        return replace(state, shelved=None, inhibited_by=(), cleared_at=state.cleared_at or at)
+        return replace(state, shelved=None, cleared_at=state.cleared_at or at)
     if held is not None and event.level.rank > held.event.level.rank:
         # The tier that was asked last is asked again: it has the time of the new level.
         asked_at = at if state.asked is not None else None
@@ -64,7 +64,7 @@ def escalated(state: AlertState, *, at: int) -> AlertState:
 
 def _needs_answer(state: AlertState) -> bool:
     """Tell whether somebody has to acknowledge: one that is shelved or inhibited is put aside for now."""
-    is_put_aside = state.shelved is not None or bool(state.inhibited_by) or state.event.trial
+    is_put_aside = state.shelved is not None or state.inhibited_by is not None or state.event.trial
     return (
         state.is_open
         and not is_put_aside

@@ -4,14 +4,14 @@ Its only time is that of the records: what was due before a record happens befor
 """
 
 import heapq
-from collections.abc import Iterable
+from bisect import bisect_left
 from dataclasses import replace
 from enum import StrEnum
 
 from citybrain.alerts import AlertEvent, State
 from citybrain.instants import DAY
 from citybrain.model import Reset, Scenario, Status
-from rules.inhibition import Inhibition, inhibited
+from rules.inhibition import Inhibition, inhibits
 from scenarios import alert_states, episodes
 from scenarios.actions import (
     Action,
@@ -50,8 +50,10 @@ class Incidents:
 
     def __init__(self, playbook: Playbook) -> None:
         self._playbook = playbook
-        # What no inhibition is about need not be looked at for one.
-        self._linked = {rule for source, ones in playbook.inhibitions.items() for rule in (source, *_targets(ones))}
+        self._inhibitors: dict[str, list[str]] = {}  # Rule -> the rules that inhibit it, sorted.
+        for source in sorted(playbook.inhibitions):
+            for inhibition in playbook.inhibitions[source]:
+                self._inhibitors.setdefault(inhibition.rule, []).append(source)
         self._recall(Memory(1, 0, (), (), (), (), {}))
 
     @property
@@ -103,7 +105,11 @@ class Incidents:
         self._answered = dict(memory.answered)
         self._changed = Changed()
         # The rest follows from what was remembered.
-        self._open = {state.identifier for state in memory.alerts if state.is_open}
+        # The open alerts, sorted, of the rules that some inhibition is about; others need not be looked at for one.
+        self._open: dict[str, list[str]] = {rule: [] for rule in (*self._inhibitors, *self._playbook.inhibitions)}
+        for state in memory.alerts:
+            if state.is_open and state.event.rule.id in self._open:
+                self._open[state.event.rule.id].append(state.identifier)
         self._running = {one.key: one.id for one in memory.incidents if one.phase is not Phase.ENDED}
         self._due: list[tuple[int, _What, str]] = []
         self._planned: dict[tuple[_What, str], int] = {}  # The entries of the heap that still count.
@@ -188,9 +194,20 @@ class Incidents:
         if state == self._alerts.get(state.identifier):
             return
         self._alerts[state.identifier] = state
-        (self._open.add if state.is_open else self._open.discard)(state.identifier)
+        self._note_open(state)
         self._changed.alerts[state.identifier] = None
         self._schedule(_What.ALERT, state.identifier)
+
+    def _note_open(self, state: AlertState) -> None:
+        known = self._open.get(state.event.rule.id)
+        if known is None:
+            return
+        place = bisect_left(known, state.identifier)
+        is_there = place < len(known) and known[place] == state.identifier
+        if state.is_open and not is_there:
+            known.insert(place, state.identifier)
+        elif is_there and not state.is_open:
+            del known[place]
 
     def _put_incident(self, incident: Incident) -> None:
         if incident == self._incidents.get(incident.id):
@@ -208,8 +225,8 @@ class Incidents:
         state = alert_states.with_event(held, event, at=self._at)
         self._put_alert(state)
         self._leave_and_join(self._alerts[event.identifier])
-        if event.rule.id in self._linked:
-            self._mark_inhibited()
+        if event.rule.id in self._open:
+            self._mark(event)
         return None
 
     def _is_newer(self, event: AlertEvent) -> bool:
@@ -242,12 +259,38 @@ class Incidents:
         levels = [self._alerts[identifier].event.level for identifier in incident.alerts]
         self._put_incident(episodes.settled(incident, levels, self._playbook.scripts, at=self._at))
 
-    def _mark_inhibited(self) -> None:
-        states = [self._alerts[identifier] for identifier in sorted(self._open)]
-        linked = [state for state in states if state.event.rule.id in self._linked]
-        marks = inhibited((state.event for state in linked), self._playbook.inhibitions)
-        for state in linked:
-            self._put_alert(replace(state, inhibited_by=marks.get(state.identifier, ())))
+    def _mark(self, event: AlertEvent) -> None:
+        """Bring the marks of inhibition up to date after an event: that of its own alert, and those that it makes.
+
+        An alert keeps its mark while the one that made it is still right: of a hundred that could, one is named.
+        """
+        self._mark_one(self._alerts[event.identifier])
+        for inhibition in self._playbook.inhibitions.get(event.rule.id, ()):
+            for identifier in tuple(self._open[inhibition.rule]):
+                state = self._alerts[identifier]
+                if state.inhibited_by == event.identifier:
+                    self._mark_one(state)
+                elif state.inhibited_by is None and self._inhibits(event, state, inhibition):
+                    self._put_alert(replace(state, inhibited_by=event.identifier))
+
+    def _mark_one(self, state: AlertState) -> None:
+        found = self._alerts.get(state.inhibited_by) if state.inhibited_by is not None else None
+        if state.is_open and found is not None and self._is_inhibited(state, found):
+            return
+        sources = (self._alerts[one] for rule in self._sources(state) for one in self._open[rule])
+        new = next((one.identifier for one in sources if state.is_open and self._is_inhibited(state, one)), None)
+        self._put_alert(replace(state, inhibited_by=new))
+
+    def _sources(self, state: AlertState) -> list[str]:
+        """Return the rules whose alerts inhibit that alert, sorted."""
+        return self._inhibitors.get(state.event.rule.id, [])
+
+    def _is_inhibited(self, state: AlertState, source: AlertState) -> bool:
+        ones = self._playbook.inhibitions.get(source.event.rule.id, ())
+        return any(one.rule == state.event.rule.id and self._inhibits(source.event, state, one) for one in ones)
+
+    def _inhibits(self, source: AlertEvent, state: AlertState, inhibition: Inhibition) -> bool:
+        return source.state is not State.CLEARED and inhibits(source, state.event, inhibition)
 
     def _act(self, action: Action) -> None:
         if action.id in self._answered:
@@ -307,7 +350,3 @@ def _keys(event: AlertEvent) -> tuple[tuple[Status, Scenario, str], ...]:
         return ()
     scenarios = {event.scenario, *event.also_in} - {Scenario.SYSTEM}
     return tuple((event.status, scenario, event.county) for scenario in sorted(scenarios))
-
-
-def _targets(inhibitions: Iterable[Inhibition]) -> list[str]:
-    return [inhibition.rule for inhibition in inhibitions]

@@ -67,7 +67,7 @@ class AlertState:
     shelved: Shelf | None = None
     false_alarm: Remark | None = None
     comments: tuple[Remark, ...] = ()
-    inhibited_by: tuple[str, ...] = ()  # Alerts beside which it says nothing new.
+    inhibited_by: Identifier | None = None  # An open alert beside which it says nothing new, the first that was found.
     asked: Tier | None = None  # Who is to acknowledge it; None: nobody has to.
     asked_at: Instant | None = None
     cleared_at: Instant | None = None

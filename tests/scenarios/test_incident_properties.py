@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from citybrain.alerts import State
 from citybrain.instants import DAY, MINUTE, SECOND, parse_instant
 from citybrain.model import Level, Scenario
+from rules.inhibition import inhibited
 from scenarios.incidents import Incidents
 from scenarios.journal import JournalRecord
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES, Phase
@@ -175,4 +176,8 @@ def test_what_holds_after_every_record(playbook, write, rows):
             if state.asked is not None:
                 assert state.event.level.rank >= Level.ORANGE.rank
                 assert state.acknowledged is None
+        marks = inhibited((state.event for state in stage.alerts), playbook.inhibitions)
+        for state in stage.alerts:
+            assert (state.inhibited_by is not None) is (state.identifier in marks)
+            assert state.inhibited_by in (None, *marks.get(state.identifier, ()))
         assert len(stage._planned) <= len(stage._due) + 1

@@ -359,11 +359,11 @@ def test_a_graver_alert_marks_the_other_as_long_as_it_is_open(driven, alert):
     driven.take(0, rain)
     driven.take(5, alert(level=RED))
     state = driven.alert(rain)
-    assert (state.inhibited_by, state.asked) == ((alert().identifier,), None)
+    assert (state.inhibited_by, state.asked) == (alert().identifier, None)
     changed = driven.take(50, cleared(alert, 2, level=RED)).alerts
     assert [one.identifier for one in changed] == [alert().identifier, rain.identifier]
     state = driven.alert(rain)
-    assert (state.inhibited_by, state.asked, state.asked_at) == ((), C, START + 50 * MINUTE)
+    assert (state.inhibited_by, state.asked, state.asked_at) == (None, C, START + 50 * MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,35 @@ def test_which_alert_is_marked(driven, alert, other, is_marked):
     driven.take(1, alert(rule="fd-01", onset=START - 1))
     event = alert(rule="fd-01", **other)
     driven.take(2, event)
-    assert bool(driven.alert(event).inhibited_by) is is_marked
+    assert (driven.alert(event).inhibited_by is not None) is is_marked
+
+
+def test_one_of_many_is_named_and_when_it_ends_another(driven, alert):
+    rain = alert(rule="fd-01")
+    floods = [alert(site=site) for site in ("hs-a", "hs-b", "hs-c")]
+    for event in (rain, *floods):
+        changes = driven.take(0, event)
+    # The second and the third say nothing new of the rain.
+    assert [state.identifier for state in changes.alerts] == [floods[2].identifier]
+    named = []
+    for event in floods:
+        named.append(driven.alert(rain).inhibited_by)
+        driven.take(1, alert(site=event.subject.site, sequence=2, state=State.CLEARED))
+    assert named[0] == floods[0].identifier
+    assert set(named) <= {event.identifier for event in floods}
+    assert driven.alert(rain).inhibited_by is None
+
+
+def test_a_mark_ends_when_the_alert_rises_above_it_or_the_other_is_put_on_trial(driven, alert):
+    rain = alert(rule="fd-01", level=ORANGE)
+    driven.take(0, rain)
+    driven.take(0, alert())
+    driven.take(1, alert(rule="fd-01", level=RED, sequence=2))
+    assert driven.alert(rain).inhibited_by is None
+    driven.take(2, alert(rule="fd-01", level=BLUE, sequence=3))
+    assert driven.alert(rain).inhibited_by == alert().identifier
+    driven.take(3, alert(sequence=2, trial=True))
+    assert driven.alert(rain).inhibited_by is None
 
 
 # --- What people do: what is refused stands in test_permissions.py.
