@@ -45,12 +45,13 @@ def inhibited(
     for source in still_open:
         for inhibition in inhibitions.get(source.rule.id, ()):
             for target in by_rule.get(inhibition.rule, ()):
-                if _marks(source, target, inhibition):
+                if inhibits(source, target, inhibition):
                     found.setdefault(target.identifier, []).append(source.identifier)
     return {identifier: tuple(sorted(set(sources))) for identifier, sources in sorted(found.items())}
 
 
-def _marks(source: AlertEvent, target: AlertEvent, inhibition: Inhibition) -> bool:
+def inhibits(source: AlertEvent, target: AlertEvent, inhibition: Inhibition) -> bool:
+    """Tell whether an open alert inhibits another, by an inhibition of its rule that names the rule of the other."""
     if target.level.rank > inhibition.level.rank or source.status is not target.status:
         return False
     if source.trial and not target.trial:

@@ -1,4 +1,4 @@
-"""Runs records through the engine without Kafka: the offline replay of a trace."""
+"""Runs records through the engine without Kafka: the offline replay of a trace, and the incidents that come of it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,6 +9,9 @@ from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
+from scenarios.incidents import Incidents
+from scenarios.journal import JournalRecord
+from scenarios.playbook import Playbook
 from simulators.trace import TraceRecord
 
 
@@ -32,6 +35,26 @@ def replay(
         yield replace(output, events=(*decided, *output.events)) if decided else output
     if decided := areas.finish():
         yield Output(tuple(decided))
+
+
+def replay_incidents(
+    records: Iterable[TraceRecord], rules: RuleSet, playbook: Playbook, *, expects: Iterable[str] = ()
+) -> Incidents:
+    """Return the incident stage after the alerts of a trace, which nobody acted on, at the time of its last record."""
+    last = 0
+
+    def watched() -> Iterator[TraceRecord]:
+        nonlocal last
+        for record in records:
+            last = record.at
+            yield record
+
+    incidents = Incidents(playbook)
+    for output in replay(watched(), rules, expects=expects):
+        for event in output.events:
+            incidents.take(JournalRecord(event.sent, event))
+    incidents.take(JournalRecord(last))
+    return incidents
 
 
 def feed_record(record: TraceRecord) -> FeedRecord:

@@ -17,9 +17,13 @@ from citybrain.documents import load
 from citybrain.i18n import messages
 from citybrain.registry import SHIPPED, load_registry
 from citybrain.settings import Settings
-from rules.ruleset import read_rules
+from rules.ruleset import load_rules, read_rules
 from rules.shape.file import AnyRule, RuleFile
 from rules.trial import run_trials
+from scenarios.permissions import BARS
+from scenarios.scripts import read_scripts
+from scenarios.shape import CommonFile, ScriptFile
+from scenarios.states import Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
 ADR = ROOT / "docs" / "adr"
@@ -108,8 +112,16 @@ def models_of(annotation: object) -> Iterator[type[BaseModel]]:
 
 def rule_fields() -> list[str]:
     """Return every field that an author may write in a rule file, by its written name."""
+    return fields_below(RuleFile)
+
+
+def script_fields() -> list[str]:
+    return sorted({*fields_below(ScriptFile), *fields_below(CommonFile)})
+
+
+def fields_below(file: type[BaseModel]) -> list[str]:
     found: dict[type[BaseModel], None] = {}
-    waiting: list[type[BaseModel]] = [RuleFile]
+    waiting: list[type[BaseModel]] = [file]
     while waiting:
         model = waiting.pop()
         if model not in found:
@@ -131,6 +143,9 @@ CATALOGUE = {
     "problem code": (problem_codes, r"\b{}\b"),
     "rule type": (rule_types, "`{}`"),
     "rule field": (rule_fields, r"`{0}`|\b{0}:"),
+    "script field": (script_fields, r"`{0}`|\b{0}:"),
+    "action": (lambda: sorted(BARS), "`{}`"),
+    "refusal": (lambda: list(Refusal), "`{}`"),
 }
 
 
@@ -201,7 +216,9 @@ def test_yaml_examples_load(page: Path, tmp_path: Path) -> None:
         path = tmp_path / f"{page.stem}-{number}.yaml"
         path.write_text(block, encoding="utf-8")
         document, problems = load(path)
-        if document is not None and isinstance(document.data, dict) and "rules" in document.data:
+        if document is not None and isinstance(document.data, dict) and "lead" in document.data:
+            problems = read_scripts(path, load_rules())[1]
+        elif document is not None and isinstance(document.data, dict) and "rules" in document.data:
             rules, problems = read_rules(path, SHIPPED)
             results = [one for rule in (rules.rules if rules else ()) for one in run_trials(rules, rule)]
             assert [one for one in results if not one.has_passed] == []

@@ -16,6 +16,7 @@ from citybrain.alerts import AlertEvent, State
 from citybrain.i18n import Language, say
 from citybrain.instants import format_clock_time
 from citybrain.model import Level, Status
+from citybrain.problems import Problem
 
 T = TypeVar("T")
 
@@ -39,18 +40,23 @@ _BADGES: dict[Level, tuple[str, str]] = {
 }
 
 
+def badge(level: Level, language: Language) -> tuple[str, str]:
+    """Return the badge of a level and its style."""
+    shape, style = _BADGES[level]
+    return f" {shape}{say(language, f'badge.{level.value}')} ", style
+
+
 def alert_line(event: AlertEvent, language: Language) -> Text:
     """Return one alert event as one line: time, level, state, headline, rule, the start of the identifier."""
-    shape, style = _BADGES[event.level]
+    level, style = badge(event.level, language)
     line = Text()  # Without a style of its own, which would lie under the badge too.
     line.append(format_clock_time(event.sent), style="dim")
     line.append(" ")
-    badge = say(language, f"badge.{event.level.value}")
     if event.state is State.CLEARED:
-        line.append(f" {shape}{badge} ", style="dim")
+        line.append(level, style="dim")
         line.append(f" {say(language, 'state.cleared')} ", style="green")
     else:
-        line.append(f" {shape}{badge} ", style=style)
+        line.append(level, style=style)
         line.append(f" {say(language, f'state.{event.state.value}')} ")
     if event.status is not Status.ACTUAL:
         line.append(f"[{say(language, f'status.{event.status.value}')}] ", style="bold magenta")
@@ -68,6 +74,23 @@ def alert_line(event: AlertEvent, language: Language) -> Text:
 def print_json(value: Any) -> None:
     """Print one value as one line of JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+
+
+def print_problems(problems: Iterable[Problem], language: Language, *, as_json: bool) -> None:
+    """Print problems of author files, one a line."""
+    for problem in problems:
+        if as_json:
+            print_json(
+                {
+                    "path": str(problem.path),
+                    "line": problem.line,
+                    "column": problem.column,
+                    "code": problem.code,
+                    "text": problem.text(language),
+                }
+            )
+        else:
+            out.print(problem.line_of_report(language), markup=False)
 
 
 def whole_column(header: str) -> Column:

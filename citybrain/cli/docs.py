@@ -21,6 +21,9 @@ from citybrain.sites import SILENT_PERIODS, SiteFile
 from citybrain.zones import ZoneFile, ZoneKindFile
 from rules.ruleset import RuleSet, load_rules
 from rules.shape.file import RuleFile
+from scenarios.actions import ACTIONS
+from scenarios.shape import CommonFile, ScriptFile
+from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
 from simulators.storyline import Storyline
 from streams.telemetry import Telemetry
 from streams.topics import topics_for
@@ -68,6 +71,12 @@ def pages() -> Iterator[tuple[str, str]]:
         "river-file": RiverFile.model_json_schema,
         "feed-file": FeedFile.model_json_schema,
         "storyline": Storyline.model_json_schema,
+        "script-file": ScriptFile.model_json_schema,
+        "script-common-file": CommonFile.model_json_schema,
+        "alert-state": lambda: ALERT_STATES.json_schema(by_alias=True, mode="serialization"),
+        "incident": lambda: INCIDENTS.json_schema(mode="serialization"),
+        "action": lambda: ACTIONS.json_schema(by_alias=True),
+        "action-outcome": lambda: OUTCOMES.json_schema(mode="serialization"),
     }
     for name, schema in schemas.items():
         data = orjson.dumps(schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from citybrain import __version__
-from citybrain.cli import alerts, demo, docs, doctor, replay, rules, simulate, topics, worker
+from citybrain.cli import alerts, demo, docs, doctor, incidents, replay, rules, scenario, simulate, topics, worker
 from citybrain.cli.console import err
 from citybrain.errors import CitybrainError
 
@@ -31,6 +31,8 @@ app.command()(replay.replay)
 app.command()(doctor.doctor)
 app.command(hidden=True)(docs.docs)
 app.add_typer(rules.app, name="rules")
+app.add_typer(scenario.app, name="scenario")
+app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(topics.app, name="topics")
 

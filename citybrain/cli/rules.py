@@ -1,7 +1,6 @@
 """`citybrain rules`: check and test rule files."""
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from citybrain.cli.console import AsJson, Lang, err, out, print_json, print_table, progress, whole_column
+from citybrain.cli.console import (
+    AsJson,
+    Lang,
+    err,
+    out,
+    print_json,
+    print_problems,
+    print_table,
+    progress,
+    whole_column,
+)
 from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
@@ -40,7 +49,7 @@ def check_files(paths: Paths = None, catalog: CatalogOption = None, lang: Lang =
             warnings += lint.warnings(found)
             statuses.update(checked.entry.status for checked in found.rules.values())
             warm_ups.update(found.warm_ups())
-    _print_problems([*problems, *warnings], language, as_json=as_json)
+    print_problems([*problems, *warnings], language, as_json=as_json)
     if problems:
         err.print(say(language, "cli.check_failed", count=len(problems)), style="red")
         raise typer.Exit(1)
@@ -116,22 +125,6 @@ def _rules(path: Path, catalog: Path | None, language: Language) -> RuleSet:
     if rules is None:
         raise CatalogError("\n".join(["", *(problem.line_of_report(language) for problem in problems)]))
     return rules
-
-
-def _print_problems(problems: Iterable[Problem], language: Language, *, as_json: bool) -> None:
-    for problem in problems:
-        if as_json:
-            print_json(
-                {
-                    "path": str(problem.path),
-                    "line": problem.line,
-                    "column": problem.column,
-                    "code": problem.code,
-                    "text": problem.text(language),
-                }
-            )
-        else:
-            out.print(problem.line_of_report(language), markup=False)
 
 
 def _print_result(result: TrialResult, language: Language, *, as_json: bool) -> None:

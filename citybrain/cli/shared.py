@@ -13,6 +13,7 @@ from citybrain.i18n import LANGUAGES, Language, say
 from citybrain.registry import SHIPPED
 from citybrain.settings import Settings, load_settings
 from rules.ruleset import SHIPPED_RULES, RuleSet, load_rules
+from scenarios.scripts import SHIPPED_SCRIPTS
 from streams.clients import Broker
 from streams.embedded import FEED_PARTITIONS as EMBEDDED_FEED_PARTITIONS
 from streams.rendezvous import find
@@ -22,7 +23,7 @@ CatalogOption = Annotated[
     Path | None,
     typer.Option(
         "--catalog",
-        help="Folder with rules/, feeds/, sites/, zones/ and zone-kinds.yaml; default: the shipped catalogs.",
+        help="Folder with rules/, feeds/, sites/, zones/, zone-kinds.yaml, maybe scenarios/; default: what is shipped.",
     ),
 ]
 BrokerOption = Annotated[
@@ -37,6 +38,7 @@ class Folders:
 
     rules: Path
     registry: Path
+    scripts: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ def catalog_folders(catalog: Path | None) -> Folders:
     """Return the folders of a catalog given on the command line, in the settings, or the shipped ones."""
     catalog = catalog or load_settings().catalog
     if catalog is None:
-        return Folders(SHIPPED_RULES, SHIPPED)
+        return Folders(SHIPPED_RULES, SHIPPED, SHIPPED_SCRIPTS)
     if not catalog.is_dir():
         raise UsageError(f"{catalog} is no folder")
-    return Folders(catalog / "rules", catalog)
+    own = catalog / "scenarios"
+    return Folders(catalog / "rules", catalog, own if own.is_dir() else SHIPPED_SCRIPTS)
 
 
 def rules_in_force(catalog: Path | None) -> RuleSet:

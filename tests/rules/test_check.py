@@ -16,6 +16,7 @@ DATA = Path(__file__).parents[1] / "data" / "rules"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
 # R100, R12x and R230 to R235 are about files and catalogs (tests/citybrain), R216 about a folder (below).
+# R300 to R310 are about scripts (tests/scenarios/test_scripts.py).
 # R250, R268 and R269 are warnings (test_lint.py, test_status.py), and R253 needs a whole folder (test_inhibition).
 ELSEWHERE = {
     "R100",
@@ -37,6 +38,7 @@ ELSEWHERE = {
     "R253",
     "R268",
     "R269",
+    *(f"R{number}" for number in range(300, 311)),
 }
 
 

@@ -1,0 +1,70 @@
+"""`citybrain incidents`: what the alerts of a trace come to, and what there is to do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, progress
+from citybrain.cli.scenario import scripts_in_force
+from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
+from citybrain.i18n import Language, say
+from citybrain.instants import format_clock_time
+from scenarios.incidents import Incidents
+from scenarios.playbook import Playbook, playbook_of
+from scenarios.runner import replay_incidents
+from scenarios.states import INCIDENTS, Incident, Item
+from simulators.trace import read_trace
+
+app = typer.Typer(help="Show incidents and their checklists.", no_args_is_help=True)
+
+
+@app.command()
+def replay(
+    trace: Annotated[Path, typer.Argument(help="A trace file (JSON lines).")],
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a trace offline and print the incidents at its end, each with its checklist; nobody acts on them."""
+    language = language_of(lang)
+    rules = rules_in_force(catalog)
+    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    read = read_trace(trace)
+    records = progress(read, say(language, "cli.replaying"))
+    found = replay_incidents(records, rules, playbook, expects=read.header.sites)
+    for incident in sorted(found.incidents, key=lambda one: (one.started_at, one.scenario, one.county)):
+        if as_json:
+            print_json(INCIDENTS.dump_python(incident, mode="json"))
+        else:
+            _print(incident, found, playbook, language)
+    counts = {"incidents": len(found.incidents), "alerts": len(found.alerts)}
+    err.print(say(language, "scenario.replayed", **counts))
+
+
+def _print(incident: Incident, found: Incidents, playbook: Playbook, language: Language) -> None:
+    script = playbook.scripts.scripts.get(incident.scenario)
+    name = script.words.in_language(language) if script is not None else incident.scenario.value
+    line = Text(format_clock_time(incident.started_at), style="dim")
+    line.append(" ").append(*badge(incident.level or incident.highest, language))
+    line.append(f" {say(language, f'phase.{incident.phase.value}')}  ")
+    line.append(f"{name}  {playbook.registry.county_name(incident.county).in_language(language)}", style="bold")
+    line.append(f"  {say(language, 'scenario.alerts', open=len(incident.alerts), joined=incident.joined)}")
+    out.print(line.append(f"  #{incident.id[:6]}", style="dim"))
+    for supply in incident.supplies:
+        resource = playbook.scripts.common.resources[supply.resource].words.in_language(language)
+        depot = next(one for one in playbook.scripts.common.depots if one.id == supply.depot)
+        place = depot.words.in_language(language)
+        out.print(Text(f"    {resource}  {place}  {supply.distance_m / 1000:.0f} km", style="dim"))
+    for item in incident.checklist:
+        out.print(_item_line(item, found.at, playbook, language))
+
+
+def _item_line(item: Item, at: int, playbook: Playbook, language: Language) -> Text:
+    units = ", ".join(playbook.scripts.common.units[unit].words.in_language(language) for unit in item.units)
+    is_late = item.done is None and item.due_at < at
+    line = Text("  ☑ " if item.done is not None else "  ☐ ")
+    line.append(f"{format_clock_time(item.due_at)} ", style="red" if is_late else "dim")
+    line.append(item.text.in_language(language))
+    return line.append(f"  {units}" if units else "", style="dim")

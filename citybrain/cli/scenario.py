@@ -1,0 +1,146 @@
+"""`citybrain scenario`: list, show and check the scripts of the scenarios."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from citybrain.alerts import Tier
+from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, print_problems, print_table, whole_column
+from citybrain.cli.shared import CatalogOption, catalog_folders, language_of, rules_in_force
+from citybrain.errors import CatalogError, UsageError
+from citybrain.i18n import Language, say
+from citybrain.instants import format_duration
+from citybrain.model import Level, Scenario
+from rules.ruleset import RuleSet
+from scenarios.scripts import Scripts, read_scripts, script_warnings
+from scenarios.shape import ScriptFile, Stage
+
+app = typer.Typer(help="List, show and check the scripts of the scenarios.", no_args_is_help=True)
+
+
+@app.command(name="list")
+def list_scripts(catalog: CatalogOption = None, lang: Lang = None, as_json: AsJson = False) -> None:
+    """List the 13 scenarios, who leads them, and how many rules and steps their scripts have."""
+    language = language_of(lang)
+    scripts = scripts_in_force(rules_in_force(catalog), catalog, language)
+    table = Table(whole_column("id"), say(language, "cli.name"), say(language, "scenario.lead"))
+    table.add_column(say(language, "scenario.rules"), justify="right")
+    table.add_column(say(language, "scenario.steps"), justify="right")
+    for scenario in Scenario:
+        script = scripts.scripts.get(scenario)
+        if script is None:
+            if scenario is not Scenario.SYSTEM and not as_json:
+                table.add_row(scenario.value, say(language, "scenario.no_script"), "", "", "", style="dim")
+            continue
+        steps = sum(len(scripts.steps(scenario, stage)) for stage in Stage)
+        if as_json:
+            names = {"zh": script.words.zh, "en": script.words.en}
+            found = {"id": scenario.value, "name": names, "lead": script.lead, "rules": script.rules, "steps": steps}
+            print_json(found)
+        else:
+            words = script.words.in_language(language)
+            lead = _unit(script.lead, scripts, language)
+            table.add_row(scenario.value, Text(words), Text(lead), str(len(script.rules)), str(steps))
+    if not as_json:
+        print_table(table)
+
+
+@app.command()
+def show(
+    scenario: Annotated[str, typer.Argument(help="Id of a scenario, such as fire-rescue.")],
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one script: purpose and limits, units, tiers, and all its steps with those that scripts share."""
+    language = language_of(lang)
+    scripts = scripts_in_force(rules_in_force(catalog), catalog, language)
+    script = next((script for known, script in scripts.scripts.items() if known.value == scenario), None)
+    if script is None:
+        raise UsageError(f"{scenario!r} has no script, expected one of {', '.join(scripts.scripts)}")
+    if as_json:
+        steps = {
+            stage.value: [step.model_dump(mode="json") for step in scripts.steps(script.scenario, stage)]
+            for stage in Stage
+        }
+        print_json({**script.model_dump(mode="json", by_alias=True), "steps": steps})
+    else:
+        _print(script, scripts, language)
+
+
+@app.command(name="check")
+def check_files(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Scripts or folders; default: those in force.")] = None,
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check scripts against each other and the rules: every problem, with its place. Exit 1 when there is any."""
+    language = language_of(lang)
+    rules = rules_in_force(catalog)
+    failed, passed = 0, 0
+    for path in paths or [catalog_folders(catalog).scripts]:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+        scripts, problems = read_scripts(path, rules)
+        failed += len(problems)
+        passed += len(scripts.scripts) if scripts is not None else 0
+        warnings = script_warnings(scripts, rules) if scripts is not None and path.is_dir() else ()
+        print_problems([*problems, *warnings], language, as_json=as_json)
+    if failed:
+        err.print(say(language, "cli.check_failed", count=failed), style="red")
+        raise typer.Exit(1)
+    err.print(say(language, "scenario.check_passed", count=passed), style="green")
+
+
+def scripts_in_force(rules: RuleSet, catalog: Path | None, language: Language) -> Scripts:
+    """Return the scripts of a catalog, the shipped ones where it has none. Raises CatalogError with the faults."""
+    scripts, problems = read_scripts(catalog_folders(catalog).scripts, rules)
+    if scripts is None:
+        raise CatalogError("\n".join(["", *(problem.line_of_report(language) for problem in problems)]))
+    return scripts
+
+
+def _print(script: ScriptFile, scripts: Scripts, language: Language) -> None:
+    out.print(Text.assemble((script.words.in_language(language), "bold"), f"  {script.scenario.value}"))
+    supporting = "  ".join(_unit(unit, scripts, language) for unit in script.supporting)
+    resources = "  ".join(scripts.common.resources[one].words.in_language(language) for one in script.resources)
+    after = {level: scripts.escalate_after(script.scenario, level) for level in (Level.ORANGE, Level.RED)}
+    escalation = "  ".join(
+        f"{badge(level, language)[0].strip()} {format_duration(span or 0)}" for level, span in after.items()
+    )
+    facts = {
+        "purpose": script.purpose.in_language(language),
+        "limits": script.limits.in_language(language),
+        "lead": _unit(script.lead, scripts, language),
+        "supporting": supporting,
+        "rules": "  ".join(script.rules),
+        "start": script.start.in_language(language),
+        "end": script.end.in_language(language),
+        "escalation": escalation,
+        "resources": resources,
+        **{f"tier_{tier.value}": script.tiers.of(tier).in_language(language) for tier in Tier},
+    }
+    for name, text in facts.items():
+        out.print(Text.assemble((say(language, f"scenario.{name}"), "dim"), f"  {text}"))
+    for stage in Stage:
+        out.print(_heading(stage, language))
+        for step in scripts.steps(script.scenario, stage):
+            units = ", ".join(_unit(unit, scripts, language) for unit in step.units or (script.lead,))
+            hazards = f"  [{', '.join(step.hazards)}]" if step.hazards else ""
+            out.print(
+                Text(f"  ≤ {format_duration(step.within):6} {step.text.in_language(language)}  ({units}){hazards}")
+            )
+
+
+def _heading(stage: Stage, language: Language) -> Text:
+    if stage in (Stage.CLOSING, Stage.REVIEW):
+        return Text(f" {say(language, f'scenario.{stage.value}')} ", style="bold")
+    return Text(*badge(Level(stage.value), language))
+
+
+def _unit(unit: str, scripts: Scripts, language: Language) -> str:
+    return scripts.common.units[unit].words.in_language(language)

@@ -1,0 +1,31 @@
+"""What the incident stage goes by: the scripts, which rule inhibits which, each rule's hazard, and the city itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from citybrain.registry import Registry
+from rules.inhibition import Inhibition
+from rules.ruleset import RuleSet
+from scenarios.scripts import Scripts
+
+OTHER_HAZARD = "other"  # Of a rule that the set no longer has.
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """What the incident stage goes by, all of one catalog."""
+
+    scripts: Scripts
+    inhibitions: Mapping[str, tuple[Inhibition, ...]]
+    hazards: Mapping[str, str]  # By rule.
+    registry: Registry
+
+    def hazard_of(self, rule: str) -> str:
+        """Return the hazard of a rule, `other` when it is gone."""
+        return self.hazards.get(rule, OTHER_HAZARD)
+
+
+def playbook_of(rules: RuleSet, scripts: Scripts) -> Playbook:
+    """Return the playbook of a rule set and the scripts over it."""
+    hazards = {rule_id: checked.rule.hazard for rule_id, checked in rules.rules.items()}
+    return Playbook(scripts, rules.inhibitions(), hazards, rules.registry)
