@@ -1,5 +1,6 @@
-"""Author files: YAML 1.2 read with the place of every value. The only module that knows a YAML parser.
+"""Author files: YAML 1.2 read with the place of every value. The only module that knows a full YAML parser.
 
+Most files are plain: `plain_yaml` reads those, and places are looked up only where there is something to complain of.
 Scalars are read by the core schema: `on`, `22:30` and dates stay texts. Every fault becomes a `Problem`; nothing is
 raised for what an author wrote.
 """
@@ -8,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from citybrain.faults import Fault, said_by
+from citybrain.plain_yaml import read_plain
 from citybrain.problems import Problem, sorted_problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,22 +41,27 @@ _SLIPS = re.compile(
 _SPACES = {"\t": "TAB", "\u00a0": "NBSP", "\u3000": "U+3000"}
 NUMBER_LENGTH_MAX = 18  # Digits; a longer number is a slip of the hand.
 _TAG = "tag:yaml.org,2002:"
+_WORDS = {"null": None, "~": None, "true": True, "false": False}
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,14})")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,15}\.[0-9]{1,15}")
+_UNSURE = re.compile(r"[+-]?[\d_.]+([eE][+-]?\d+)?|(?i:null|true|false)")
+_COMPOSED_MAX = 8  # Files whose nodes are kept while their faults are told.
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One author file: its plain data, and where each part of it stands."""
+    """One author file: its plain data, and the text in which each part of it stands."""
 
     path: Path
     data: Any
-    root: Node
+    text: str
 
     def place(self, loc: Loc) -> tuple[int, int]:
         """Return line and column, from 1, of the key (or list item) to blame for a pydantic location.
 
         Steps that the file does not have, such as the tag of a union or a missing field, stay on the parent.
         """
-        node = blame = self.root
+        node = blame = _composed(self.text)
         for step in loc:
             if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
                 node = blame = node.value[step]
@@ -75,9 +83,11 @@ def load(path: Path) -> tuple[Document | None, list[Problem]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return None, [Problem(path, 1, 1, "R100", {"text": str(error)})]
-    yaml = YAML(typ="safe", pure=True)
+    data = read_plain(text, _sure_scalar)
+    if data is not None:
+        return Document(path, data, text), []
     try:
-        root = yaml.compose(text)
+        root = _composed(text)
     except (YAMLError, ValueError, RecursionError) as error:
         return None, _unreadable(path, text, error)
     if root is None:
@@ -86,7 +96,7 @@ def load(path: Path) -> tuple[Document | None, list[Problem]]:
     if isinstance(root, ScalarNode):
         problems += _typing_slips(path, text.splitlines())
     data = _Plain(path, problems).value(root)
-    return (None, sorted_problems(problems)) if problems else (Document(path, data, root), [])
+    return (None, sorted_problems(problems)) if problems else (Document(path, data, text), [])
 
 
 def validated(document: Document, model: type[Model]) -> tuple[Model | None, list[Problem]]:
@@ -95,6 +105,12 @@ def validated(document: Document, model: type[Model]) -> tuple[Model | None, lis
         return model.model_validate(document.data), []
     except ValidationError as error:
         return None, list(_complaints(document, model, error))
+
+
+@lru_cache(_COMPOSED_MAX)
+def _composed(text: str) -> Any:
+    """Return the root node of a text, None where it has none. Raises what the parser raises for what is no YAML."""
+    return YAML(typ="safe", pure=True).compose(text)
 
 
 def _unreadable(path: Path, text: str, error: Exception) -> list[Problem]:
@@ -181,6 +197,19 @@ def _plain_scalar(node: ScalarNode, text: str) -> Any:
             return int(text)
         case "float" if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text):
             return float(text)
+    return text
+
+
+def _sure_scalar(text: str) -> Any:
+    """Return what `_plain_scalar` makes of a text without quotes. Raises ValueError where that takes a second look."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if _UNSURE.fullmatch(text) or any(sign in text for sign in _FULL_WIDTH if sign in "：｛［“"):
+        raise ValueError(text)
     return text
 
 

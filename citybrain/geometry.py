@@ -11,6 +11,7 @@ import shapely
 from shapely.geometry import mapping, shape
 
 Area: TypeAlias = shapely.Geometry
+Box = tuple[float, float, float, float]  # West, south, east, north.
 
 _METRES_PER_DEGREE = 111_195.0  # Of latitude, on a sphere of 6,371 km.
 _CIRCLE_QUARTER_SEGMENTS = 16
@@ -92,6 +93,19 @@ def distance_m(first: tuple[float, float], second: tuple[float, float]) -> float
 def point(position: tuple[float, float]) -> Area:
     """Return a position as an area without extent."""
     return shapely.Point(position)
+
+
+def reach_box(area: Area, *, by_m: float) -> Box:
+    """Return a box that surely holds everything within a distance in metres of an area, below a hundred kilometres."""
+    west, south, east, north = area.bounds
+    high = by_m * 1.02 / _METRES_PER_DEGREE
+    wide = high / math.cos(math.radians(max(abs(south - high), abs(north + high))))
+    return west - wide, south - high, east + wide, north + high
+
+
+def boxes_meet(first: Box, second: Box) -> bool:
+    """Tell whether two boxes have a point in common."""
+    return first[0] <= second[2] and second[0] <= first[2] and first[1] <= second[3] and second[1] <= first[3]
 
 
 def gap_m(first: Area, second: Area) -> float:

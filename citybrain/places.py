@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, model_validator
 
 from citybrain.faults import Fault
-from citybrain.geometry import bearing_deg, gap_m, point
+from citybrain.geometry import Box, bearing_deg, boxes_meet, gap_m, point, reach_box
 from citybrain.metrics import Entry, KindName
 from citybrain.registry import Registry
 from citybrain.rivers import run_m
@@ -118,11 +118,14 @@ def _found(
 ) -> tuple[str, ...]:
     kinds = (place.nearest,) if place.nearest is not None else place.kind
     start = point(origin.position) if isinstance(origin, Site) else origin.area
+    # Most of a city is far away, which its boxes tell at once.
+    near = reach_box(start, by_m=place.reach_m) if place.reach_m is not None else None
     found = []
     for other in among:
         if (
             other.id == origin.id
             or (kinds and other.kind not in kinds)
+            or (near is not None and not boxes_meet(near, _box_of(other)))
             or not _is_along(registry, origin, place, other)
         ):
             continue
@@ -133,6 +136,13 @@ def _found(
     if place.nearest is not None:
         return (min(found)[1],) if found else ()
     return tuple(sorted(other_id for _, other_id in found))
+
+
+def _box_of(place: Origin) -> Box:
+    if isinstance(place, Site):
+        return (*place.position, *place.position)
+    west, south, east, north = place.area.bounds
+    return west, south, east, north
 
 
 def _is_along(registry: Registry, origin: Origin, place: PlaceWord, other: Origin) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from citybrain import geometry
 from citybrain.attributes import Attribute, AttributeEntry, Dated, parse_attribute, quantities_of
+from citybrain.coordinates import Crs, to_wgs84
 from citybrain.documents import Document, load, validated
 from citybrain.errors import CatalogError
 from citybrain.faults import said_by
@@ -251,7 +252,7 @@ class _Reader:
             if entry.id in self.zones:
                 self.problems.append(document.problem(("zones", index, "id"), "R121", key=entry.id))
             try:
-                area = _outline(entry)
+                area = _outline(entry, file.crs)
             except ValueError as error:
                 self.problems.append(document.problem(("zones", index), "R110", **said_by(error)))
                 continue
@@ -286,7 +287,7 @@ class _Reader:
                 feed,
                 file.kind,
                 entry.county,
-                entry.position,
+                to_wgs84(entry.position, file.crs),
                 entry.period or file.period or kind.period,
                 kind.metrics,
                 attributes,
@@ -320,13 +321,16 @@ class _Reader:
         return attributes
 
 
-def _outline(entry: ZoneEntry) -> geometry.Area:
+def _outline(entry: ZoneEntry, crs: Crs) -> geometry.Area:
     if entry.circle is not None:
         radius = parse_quantity(entry.circle.radius)
         if radius.unit not in ("m", "km"):
             raise ValueError(f"the radius is in {radius.unit}, expected m or km")
-        return geometry.circle(entry.circle.centre, radius_m=radius.number * (1000 if radius.unit == "km" else 1))
+        radius_m = radius.number * (1000 if radius.unit == "km" else 1)
+        return geometry.circle(to_wgs84(entry.circle.centre, crs), radius_m=radius_m)
     if entry.box is not None:
-        return geometry.box(*entry.box)
+        west, south, east, north = entry.box
+        (west, south), (east, north) = to_wgs84((west, south), crs), to_wgs84((east, north), crs)
+        return geometry.box(west, south, east, north)
     assert entry.polygon is not None, "the file's shape wants one outline"
-    return geometry.polygon(entry.polygon)
+    return geometry.polygon([to_wgs84(corner, crs) for corner in entry.polygon])

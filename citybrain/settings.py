@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         Status.ACTUAL
     )
     simulated: Annotated[
-        bool, Field(description="feeds carry their producer's time (CreateTime), as simulated ones do")
+        bool, Field(description="feeds carry their producer's time (CreateTime) and speak for some sites only")
     ] = False
     embedded: Annotated[bool, Field(description="the broker is the embedded one of the demo")] = False
     catalog: Annotated[

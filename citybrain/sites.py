@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from citybrain.attributes import Attribute, AttributeEntry
+from citybrain.coordinates import Crs
 from citybrain.instants import Duration
 from citybrain.metrics import Entry, KindName, Name
 from citybrain.model import Feed, Words
@@ -36,7 +37,7 @@ class SiteFile(Entry):
     """One file of `citybrain/catalog/sites/`: sites of one kind."""
 
     kind: KindName
-    crs: Annotated[str, Field(pattern="^(wgs84|cgcs2000)$", description="coordinate system of the positions")]
+    crs: Annotated[Crs, Field(description="coordinate system of the positions")]
     period: Duration | None = None
     source: str
     sites: Annotated[tuple[SiteEntry, ...], Field(min_length=1)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from citybrain.attributes import Attribute, AttributeEntry
+from citybrain.coordinates import Crs
 from citybrain.faults import Fault
 from citybrain.geometry import Area
 from citybrain.instants import Instant
@@ -69,7 +70,7 @@ class ZoneFile(Entry):
     """One YAML file of `citybrain/catalog/zones/`: zones of one kind."""
 
     kind: KindName
-    crs: Annotated[str, Field(pattern="^(wgs84|cgcs2000)$")]
+    crs: Annotated[Crs, Field(description="coordinate system of the outlines")]
     source: str
     zones: Annotated[tuple[ZoneEntry, ...], Field(min_length=1)]
 

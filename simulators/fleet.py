@@ -1,4 +1,4 @@
-"""The fleet: all sensors of the city in one stream of records, in the order in which they reach the log."""
+"""The fleet: all sensors that take part in one stream of records, in the order in which they reach the log."""
 
 import heapq
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import orjson
 from citybrain.instants import HOUR, SECOND, format_instant
 from citybrain.registry import Registry
 from simulators.fields import World
+from simulators.fleets import taking_part
 from simulators.sensors import Observation, Sensor, sensors
 from simulators.storyline import Storyline
 from simulators.trace import TraceRecord
@@ -23,6 +24,7 @@ def simulate(registry: Registry, storyline: Storyline, *, seed: int, start: int,
     are when a recording stops. Memory holds the world and what is under way, about ten minutes of readings.
     """
     assert hours > 0, "a run takes time"
+    registry = taking_part(registry, storyline)
     world = World(registry, storyline, seed=seed, start=start)
     end = start + round(hours * HOUR)
     fleet = sensors(registry, world, seed=seed, start=start)

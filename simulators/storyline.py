@@ -102,6 +102,7 @@ class Storyline(Entry):
     """One file of `simulators/catalog/`."""
 
     storyline: SiteId
+    fleet: Annotated[SiteId | None, Field(description="which sites take part; without one, all of them")] = None
     words: Words = Field(alias="name")
     about: str
     start: Annotated[Instant, Field(description="when it begins unless the caller says otherwise")]

@@ -5,7 +5,7 @@ the next record of its partition is judged, so that a checkpoint never covers an
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -103,8 +103,11 @@ class SiteStage:
         checkpoint_every: int,
         on_checkpoint: Callable[[Feed, int, int], None],
         status: Status = Status.ACTUAL,
+        expects: Collection[str] | None = None,
     ) -> None:
+        """Wait for the sites that it `expects` to speak, by id; None for every site of the catalog."""
         self._rules = rules
+        self._expects = expects
         self._names = names
         self._log = log
         self._checkpoints = checkpoints
@@ -183,7 +186,8 @@ class SiteStage:
             return []
         count = self._log.partition_count(feed)
         sites = (site.id for site in self._rules.registry.sites.values() if site.feed is feed)
-        return [site for site in sites if partition_of(site.encode(), count) == number]
+        expected = sites if self._expects is None else (site for site in sites if site in self._expects)
+        return [site for site in expected if partition_of(site.encode(), count) == number]
 
     async def _start_over(self, owned: _Owned) -> None:
         """Go back to the last checkpoint after a record that killed its judge; it will be rejected this time."""

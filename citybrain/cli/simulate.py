@@ -16,6 +16,7 @@ from citybrain.i18n import say
 from citybrain.instants import HOUR, MINUTE, format_instant, parse_instant
 from citybrain.registry import Registry, load_registry
 from simulators.fleet import simulate as simulated
+from simulators.fleets import taking_part
 from simulators.storyline import load_storyline
 from simulators.trace import TraceHeader, TraceRecord, write_trace
 
@@ -43,11 +44,12 @@ def simulate(
         raise UsageError(say(language, "cli.one_target"))
     began = _start(start, hours)
     registry = load_registry(catalog_folders(catalog).registry)
-    records = records_of(storyline, registry, seed=seed, start=began, hours=hours)
+    story = load_storyline(storyline, registry.sites)
+    records = simulated(registry, story, seed=seed, start=began, hours=hours)
     if out is None:
         publish_paced(records, speed, broker=broker, language=language)
         return
-    header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(registry.sites)))
+    header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(taking_part(registry, story).sites)))
     count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
     err.print(say(language, "cli.written", count=count, path=out))
 

@@ -3,7 +3,19 @@ import random
 
 import pytest
 
-from citybrain.geometry import AreaIndex, box, circle, distance_m, from_geojson, polygon, to_geojson
+from citybrain.geometry import (
+    AreaIndex,
+    box,
+    boxes_meet,
+    circle,
+    distance_m,
+    from_geojson,
+    gap_m,
+    point,
+    polygon,
+    reach_box,
+    to_geojson,
+)
 
 HERE = (119.9, 28.4)
 METRES_PER_DEGREE = 111_195
@@ -102,6 +114,21 @@ def test_geojson_comes_back():
 def test_a_distance_is_in_metres(first, second, expected):
     assert distance_m(first, second) == pytest.approx(expected, rel=1e-9)
     assert distance_m(second, first) == distance_m(first, second)
+
+
+@pytest.mark.parametrize("by_m", [0, 300, 20_000, 90_000])
+def test_a_reach_box_holds_all_that_is_within_reach(by_m):
+    dice = random.Random(7)
+    area = circle(HERE, radius_m=2000)
+    near = reach_box(area, by_m=by_m)
+    held = 0
+    for _ in range(2000):
+        position = (HERE[0] + dice.uniform(-1.2, 1.2), HERE[1] + dice.uniform(-1.2, 1.2))
+        if gap_m(area, point(position)) <= by_m:
+            held += 1
+            assert boxes_meet(near, (*position, *position)), position
+    assert held or by_m < 20_000
+    assert not boxes_meet(near, (HERE[0], HERE[1] + 1.5, HERE[0], HERE[1] + 2))
 
 
 def test_an_index_without_areas_contains_nothing():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from citybrain.geometry import box, circle
+from citybrain.geometry import box, circle, gap_m, point
 from citybrain.model import Feed, Words
 from citybrain.places import PlaceWord, centre_of, in_sector, sites_from, steady_wind, zones_from
 from citybrain.registry import load_registry
@@ -192,3 +192,14 @@ def test_a_sector_opens_sixty_degrees_unless_it_says_otherwise():
 def test_a_place_word_that_says_nothing_or_too_much_is_refused(place, text):
     with pytest.raises(ValidationError, match=text):
         PlaceWord(**place)
+
+
+@pytest.mark.parametrize("zone", ["zn-floodplain-bihu", "zn-shelter-shuige", "zn-forest-dayang"])
+def test_among_the_sites_of_a_whole_city_all_within_the_distance_are_found_and_no_others(zone):
+    city = load_registry()
+    origin = city.zones[zone]
+    near = {site.id for site in city.sites.values() if gap_m(origin.area, point(site.position)) <= 5000}
+    assert near
+    assert set(sites_from(city, origin, PlaceWord(within="5 km"))) == near
+    overlap = {other.id for other in city.zones.values() if gap_m(origin.area, other.area) <= 5000} - {zone}
+    assert set(zones_from(city, origin, PlaceWord(within="5 km"))) == overlap

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from citybrain.attributes import Hours, attributes_at
+from citybrain.coordinates import Crs, to_wgs84
 from citybrain.errors import CatalogError
+from citybrain.geometry import distance_m, inner_point
 from citybrain.i18n import LANGUAGES
 from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Feed, Words
@@ -166,6 +168,16 @@ def test_a_good_catalog_is_read(catalog):
     assert registry.metrics["flow"].unit == "m³/s"
 
 
+@pytest.mark.parametrize("zone", ["zn-a", "zn-b", "zn-c"])
+def test_positions_of_a_web_map_are_converted_when_they_are_read(catalog, zone):
+    plain = load_registry(catalog())
+    shifted = load_registry(catalog(sites=edited(SITES, "wgs84", "gcj02"), zones=edited(ZONES, "wgs84", "bd09")))
+    assert shifted.sites["hs-a"].position == to_wgs84((119.5, 28.5), Crs.GCJ02)
+    assert 500 < distance_m(shifted.sites["hs-a"].position, plain.sites["hs-a"].position) < 700
+    moved = distance_m(inner_point(shifted.zones[zone].area), inner_point(plain.zones[zone].area))
+    assert 900 < moved < 1500
+
+
 def test_reach_and_chainage_together_are_a_place_on_the_river(catalog):
     registry = load_registry(catalog(rivers=RIVERS, sites=edited(SITES, "reach: upper", ON_RIVER)))
     assert registry.sites["hs-a"].river == RiverPoint("upper", 10_000)
@@ -254,7 +266,7 @@ def dated_sites(old="", new=""):
         pytest.param({"sites": edited(SITES, "warning_stage", "warn_stage")}, ["10:18: R124"], id="attribute"),
         pytest.param({"sites": edited(SITES, "4.5 m", "45 cm")}, ["10:18: R125"], id="unit of an attribute"),
         pytest.param({"sites": edited(SITES, "4.5 m", "4.5m")}, ["10:18: R110"], id="quantity of an attribute"),
-        pytest.param({"sites": edited(SITES, "wgs84", "gcj02")}, ["2:1: R109"], id="coordinate system"),
+        pytest.param({"sites": edited(SITES, "wgs84", "utm")}, ["2:1: R108"], id="coordinate system"),
         pytest.param(
             {"sites": edited(SITES, "[119.5, 28.5]", "[28.5, 119.5]")}, ["9:16: R109", "9:22: R109"], id="lat, lon"
         ),

@@ -7,6 +7,7 @@ import pytest
 from citybrain.instants import HOUR, parse_instant
 from citybrain.registry import Registry, load_registry
 from simulators.fleet import simulate
+from simulators.fleets import taking_part
 from simulators.storyline import Storyline, load_storyline
 from simulators.trace import TraceRecord
 
@@ -51,7 +52,9 @@ def run(registry: Registry, name: str, hours: float | None = None) -> Run:
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    return load_registry()
+    """The sites that the shipped storylines play."""
+    city = load_registry()
+    return taking_part(city, load_storyline("first-light", city.sites))
 
 
 @pytest.fixture(scope="session")

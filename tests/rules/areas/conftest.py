@@ -14,6 +14,8 @@ from citybrain.registry import Registry, load_registry
 from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.ruleset import RuleSet, read_rules
+from simulators.fleets import taking_part
+from simulators.storyline import load_storyline
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 TICK = 30 * SECOND
@@ -41,7 +43,9 @@ SITES = ("gd-etdz-1", "gd-etdz-2", "gd-etdz-3", "gd-etdz-4")
 
 @pytest.fixture(scope="session")
 def shipped() -> Registry:
-    return load_registry()
+    """The shipped city with the hundred sites of the demonstration: four detectors in the chemical area."""
+    city = load_registry()
+    return taking_part(city, load_storyline("first-light", city.sites))
 
 
 def read(shipped: Registry, path: Path, *entries: Mapping[str, Any]) -> RuleSet:
