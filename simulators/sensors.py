@@ -27,6 +27,7 @@ class Observation:
     observed_at: int
     values: Mapping[str, float]
     position: tuple[float, float] | None
+    flags: Mapping[str, str] | None = None
 
 
 class Uplink:
@@ -130,9 +131,8 @@ class BerthSensor(Sensor):
         return self._observation(observed_at, sent_at=observed_at + int(self._random.uniform(*_BERTH_LATENCY_MS)))
 
 
-def sensors(registry: Registry, world: World, *, seed: int, start: int) -> list[Sensor]:
+def sensors(registry: Registry, world: World, rounding: Rounding, *, seed: int, start: int) -> list[Sensor]:
     """Return a sensor for each site of the registry, by id."""
-    rounding = Rounding(registry.metrics)
     made: list[Sensor] = []
     for site in sorted(registry.sites.values(), key=lambda site: site.id):
         in_step = any(registry.metrics[metric].shape is Shape.MEAN for metric in site.metrics)

@@ -17,6 +17,7 @@ from citybrain.model import Words
 from citybrain.problems import Problem, sorted_problems
 from citybrain.sites import LonLat, SiteId
 from citybrain.units import parse_quantity
+from simulators.rates import NONE, Faults
 
 SHIPPED = Path(__file__).parent / "catalog"
 HOURS_MAX = 24 * 400  # A year and a month: the longest that alerts are kept.
@@ -98,6 +99,16 @@ class Drift(Entry):
     to: LonLat
 
 
+class Blackout(Entry):
+    """Power or network fails around a point: sensors there fall silent together."""
+
+    starts: Duration
+    lasts: Annotated[Duration, Field(gt=0)]
+    centre: LonLat
+    radius: Length
+    share: Annotated[float, Field(gt=0, le=1, description="of the sensors within the radius")] = 0.8
+
+
 class Storyline(Entry):
     """One file of `simulators/catalog/`."""
 
@@ -114,6 +125,8 @@ class Storyline(Entry):
     leaks: tuple[Leak, ...] = ()
     surges: tuple[Surge, ...] = ()
     drifts: tuple[Drift, ...] = ()
+    blackouts: tuple[Blackout, ...] = ()
+    faults: Annotated[Faults, Field(description="of sensors; the world itself stays as it is")] = NONE
 
     @model_validator(mode="after")
     def _one_drift_at_a_time(self) -> "Storyline":
