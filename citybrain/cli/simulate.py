@@ -19,6 +19,8 @@ from simulators.fleet import simulate as simulated
 from simulators.fleets import taking_part
 from simulators.storyline import load_storyline
 from simulators.trace import TraceHeader, TraceRecord, write_trace
+from simulators.truth import truth_path, write_truth
+from simulators.witness import truth_of
 
 # Local time runs ahead of UTC and readings look ahead; the calendar of datetime ends with the year 9999.
 _END_MAX = parse_instant("9999-01-01T00:00:00Z")
@@ -51,6 +53,7 @@ def simulate(
         return
     header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(taking_part(registry, story).sites)))
     count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
+    write_truth(truth_path(out), truth_of(registry, story, seed=seed, start=began, hours=hours))
     err.print(say(language, "cli.written", count=count, path=out))
 
 
