@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from citybrain import __version__
-from citybrain.cli import alerts, demo, docs, doctor, replay, rules, score, simulate, topics, worker
+from citybrain.cli import alerts, demo, docs, doctor, replay, rules, score, simulate, topics, trace, worker
 from citybrain.cli.console import err
 from citybrain.errors import CitybrainError
 
@@ -34,6 +34,7 @@ app.command(hidden=True)(docs.docs)
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(topics.app, name="topics")
+app.add_typer(trace.app, name="trace")
 
 
 def _print_version(is_wanted: bool) -> None:

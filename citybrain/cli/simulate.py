@@ -51,7 +51,8 @@ def simulate(
     if out is None:
         publish_paced(records, speed, broker=broker, language=language)
         return
-    header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(taking_part(registry, story).sites)))
+    sites = tuple(sorted(taking_part(registry, story).sites))
+    header = TraceHeader(__version__, began, seed, storyline, sites=sites, catalog=registry.content_hash)
     count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
     write_truth(truth_path(out), truth_of(registry, story, seed=seed, start=began, hours=hours))
     err.print(say(language, "cli.written", count=count, path=out))
