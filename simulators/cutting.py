@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import orjson
+
+from citybrain.instants import format_instant, parse_instant
 from citybrain.model import Feed
 from simulators.trace import Trace, TraceHeader, TraceRecord
 
@@ -51,19 +54,38 @@ def cut(
 
     Clocks and resets stay: they belong to all sites. Reading ends at `until`.
     """
-    last = None
+    last, ends = None, None
     for record in records:
         if until is not None and record.at >= until:
-            last = until
+            ends = until
             break
         if since is not None and record.at < since:
             continue
-        last = record.at
         is_wanted = (not feeds or record.feed in feeds) and (not sites or record.site in sites)
         if record.reading is None or is_wanted:
+            last = record
             yield record
-    if last is not None:
-        yield TraceRecord(last)
+    if last is not None and last != TraceRecord(ends or last.at):
+        yield TraceRecord(ends or last.at)
+
+
+def shifted(records: Iterable[TraceRecord], *, by: int) -> Iterator[TraceRecord]:
+    """Yield the records as if all had been observed, and had reached the log, so many milliseconds later.
+
+    A reading that does not say when it was observed stays as it is: it would be rejected then as it is now.
+    """
+    for record in records:
+        reading = record.reading if record.reading is None else _shifted(record.reading, by)
+        yield replace(record, at=record.at + by, reading=reading)
+
+
+def _shifted(reading: bytes, by: int) -> bytes:
+    try:
+        data = orjson.loads(reading)
+        data["observed_at"] = format_instant(parse_instant(data["observed_at"]) + by)
+    except (ValueError, KeyError, TypeError):
+        return reading
+    return orjson.dumps(data)
 
 
 def header_of_cut(

@@ -4,9 +4,7 @@ Rows may stand in any order and a file may be of any size: what does not fit int
 """
 
 import csv
-import heapq
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,10 +25,10 @@ from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import Registry
 from citybrain.sites import SiteId
 from citybrain.units import known_unit
+from simulators.sorting import in_order
 from simulators.trace import TraceRecord
 
 CLOCK_EVERY = 30 * SECOND
-SORTED_AT_ONCE = 200_000  # Records, about 60 MB.
 _DELAY = 3 * SECOND
 
 # Unit of a column, unit of a metric -> by what to multiply.
@@ -181,7 +179,7 @@ class Importer:
         with ExitStack() as stack:
             file = stack.enter_context(self._opened())
             clock, last = None, None
-            for at, feed, site, reading in _sorted(self._rows(file), stack):
+            for at, feed, site, reading in in_order(self._rows(file), stack):
                 clock = at if clock is None else clock
                 while clock <= at:
                     yield TraceRecord(clock)
@@ -306,23 +304,3 @@ def _reader_of(column: TimeColumn) -> Callable[[str], int]:
         case "unix-ms":
             return lambda text: round(float(text)) + column.shift
     return lambda text: instant(datetime.strptime(text, column.format))  # noqa: DTZ007 - the zone is the map's.
-
-
-def _sorted(rows: Iterable[_Row], stack: ExitStack) -> Iterator[_Row]:
-    """Yield the rows by time; parts that are sorted lie in files of their own until all are merged."""
-    parts: list[Iterator[_Row]] = []
-    held: list[_Row] = []
-    for row in rows:
-        held.append(row)
-        if len(held) >= SORTED_AT_ONCE:
-            parts.append(_laid_aside(sorted(held), stack))
-            held = []
-    yield from heapq.merge(*parts, sorted(held))
-
-
-def _laid_aside(rows: Iterable[_Row], stack: ExitStack) -> Iterator[_Row]:
-    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it.
-    for at, feed, site, reading in rows:
-        file.write(orjson.dumps((at, feed, site, orjson.Fragment(reading))) + b"\n")
-    file.seek(0)
-    return ((at, feed, site, orjson.dumps(reading)) for at, feed, site, reading in map(orjson.loads, file))

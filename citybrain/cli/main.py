@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from citybrain import __version__
-from citybrain.cli import alerts, demo, docs, doctor, replay, rules, score, simulate, topics, trace, worker
+from citybrain.cli import alerts, demo, docs, doctor, record, replay, rules, score, simulate, topics, trace, worker
 from citybrain.cli.console import err
 from citybrain.errors import CitybrainError
 
@@ -28,6 +28,7 @@ app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(simulate.simulate)
 app.command()(replay.replay)
+app.command()(record.record)
 app.command()(score.score)
 app.command()(doctor.doctor)
 app.command(hidden=True)(docs.docs)

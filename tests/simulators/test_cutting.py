@@ -10,7 +10,7 @@ from citybrain.cli.main import app
 from citybrain.errors import SnapshotError
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
 from citybrain.model import Feed, Reset
-from simulators.cutting import contents_of
+from simulators.cutting import contents_of, cut
 from simulators.trace import TraceHeader, TraceRecord, read_trace, write_trace
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
@@ -97,6 +97,14 @@ def test_feeds_and_sites_are_cut_out_and_clocks_stay(river, cars, tmp_path, opti
 def test_a_span_without_a_record_is_refused(river, tmp_path):
     result = run("cut", river, "--from", format_instant(START + 99 * MINUTE), "--out", tmp_path / "x.jsonl")
     assert "no record in that span" in str(result.exception) or "没有记录" in str(result.exception)
+
+
+def test_nothing_before_the_first_record_is_cut_out(river):
+    assert list(cut(read_trace(river), until=START)) == []
+
+
+def test_a_trace_cut_nowhere_is_the_same(river):
+    assert list(cut(read_trace(river))) == list(read_trace(river))
 
 
 def test_a_reset_stays_in_a_part(tmp_path):

@@ -12,6 +12,7 @@ from citybrain.instants import SECOND
 from citybrain.registry import load_registry
 from simulators import importing
 from simulators.importing import Importer, read_map
+from simulators.sorting import in_order
 from simulators.trace import read_trace
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "traces"
@@ -112,7 +113,7 @@ def test_rows_in_any_order_come_out_in_the_order_of_time_whatever_fits_into_memo
     minutes = [(minute * 37) % 60 for minute in range(60)]
     table = "t,h\n" + "".join(f"2024-06-20 08:{minute:02},{minute}\n" for minute in minutes)
     at_once = list(importer(tmp_path, city, table).records())
-    monkeypatch.setattr(importing, "SORTED_AT_ONCE", 7)
+    monkeypatch.setattr(importing, "in_order", lambda rows, stack: in_order(rows, stack, at_once=7))
     in_parts = list(importer(tmp_path, city, table).records())
     assert in_parts == at_once
     assert [one["values"]["stage"] for one in readings(in_parts)] == [float(minute) for minute in range(60)]
