@@ -12,8 +12,9 @@ from citybrain.alerts import AlertEvent, State
 from citybrain.geometry import distance_m
 from citybrain.instants import DAY, HOUR, MINUTE
 from citybrain.model import LEVELS, Level, Scenario
+from simulators.kinds import IncidentKind
 from simulators.mishaps import Episode
-from simulators.truth import Incident, IncidentKind, Truth
+from simulators.truth import Incident, Truth
 
 TEN_MINUTES = 10 * MINUTE
 
@@ -50,8 +51,25 @@ _SIGNS: Mapping[IncidentKind, _Signs] = {
     IncidentKind.CROWDING: _signs("crowding", "access", "disturbance", early=3 * HOUR),
     IncidentKind.DRIFT: _signs("navigation"),
     IncidentKind.BLACKOUT: _signs("blackout", "data-loss", tail=6 * HOUR),
+    IncidentKind.INVERSION: _signs("air", "haze", "smoke", tail=DAY),
+    IncidentKind.OZONE: _signs("air", "heat", tail=8 * HOUR),
+    IncidentKind.FIRE: _signs("fire", "smoke", "gas", "air"),
+    IncidentKind.STORE: _signs("food", "store", "cold-chain"),
+    IncidentKind.FROST: _signs("frost", "cold", "ice", early=12 * HOUR),
+    IncidentKind.HEAT: _signs("heat", "air", early=6 * HOUR, tail=8 * HOUR),
+    IncidentKind.FOG: _signs("fog", "haze"),
+    IncidentKind.WIND: _signs("wind", "storm"),
+    IncidentKind.LOW_FLOW: _signs("low-water", "low-flow", "drought", tail=6 * HOUR),
+    IncidentKind.RADIATION: _signs("radiation"),
+    IncidentKind.SPILL: _signs("water-quality", "drinking-water", "discharge", tail=8 * HOUR),
+    IncidentKind.NOISE: _signs("noise", "disturbance"),
+    IncidentKind.JAM: _signs("access", "crowding"),
 }
-_WIDE = frozenset({IncidentKind.STORM, IncidentKind.SMOKE, IncidentKind.BLACKOUT})  # Known in whole counties.
+# Known in whole counties.
+_WIDE = frozenset(
+    {IncidentKind.STORM, IncidentKind.SMOKE, IncidentKind.BLACKOUT, IncidentKind.INVERSION, IncidentKind.OZONE}
+    | {IncidentKind.FROST, IncidentKind.HEAT, IncidentKind.FOG, IncidentKind.WIND}
+)
 _COUPLING = "coupling"  # Several at once: any incident may be one of them.
 _ABOUT_SENSORS = frozenset({"data-loss", "blackout", "sensor"})
 _FAULT_NOTICED = 6 * HOUR  # So long after a fault its alert, or what it upset, still belongs to it.

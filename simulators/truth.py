@@ -6,7 +6,6 @@ told as the physical number, for whoever scores the alerts: no limit is known he
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,11 @@ import orjson
 
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import format_instant, parse_instant
+from simulators.kinds import IncidentKind
 from simulators.mishaps import Episode
 from simulators.rates import FaultKind
 
 FORMAT = 1
-
-
-class IncidentKind(StrEnum):
-    """What can happen to the city."""
-
-    STORM = "storm"
-    FLOOD = "flood"  # A river or a pool above the flood that comes once in five years.
-    PONDING = "ponding"  # Water on a road or in a shelter, deeper than a kerb is high.
-    SMOKE = "smoke"
-    GAS = "gas"
-    CROWDING = "crowding"  # Arrivals far beyond the usual, or a place that is full.
-    DRIFT = "drift"  # A vessel off its course.
-    BLACKOUT = "blackout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +37,8 @@ class Incident:
 
     @property
     def peak(self) -> tuple[int, float]:
-        """Return when it was worst, and how bad."""
-        return max(self.course, key=lambda point: point[1])
+        """Return when it was worst, and how bad: what falls below the ordinary is told as a negative number."""
+        return max(self.course, key=lambda point: abs(point[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +139,5 @@ def thinned(course: Iterable[tuple[int, float]], most: int = 100) -> tuple[tuple
     """Return at most so many points of a course, evenly taken, the worst always among them."""
     points = list(course)
     step = -(-len(points) // most) or 1
-    worst = max(points, key=lambda point: point[1])
+    worst = max(points, key=lambda point: abs(point[1]))
     return tuple(sorted({*points[::step], worst, points[-1]}))

@@ -11,14 +11,16 @@ from citybrain.registry import Registry
 from citybrain.sites import Site
 from simulators.air import plume_ug_m3
 from simulators.basins import BASINS
+from simulators.changes import place_share, time_share
 from simulators.fields import BERTHS, World, has_spaces
 from simulators.fleets import taking_part
-from simulators.gas import leak_lel
+from simulators.gas import cloud_middle, leak_lel
+from simulators.kinds import IncidentKind
 from simulators.mishaps import episodes_of, outages_of
 from simulators.parking import Park
 from simulators.rain import StormCell
 from simulators.storyline import Storyline
-from simulators.truth import Incident, IncidentKind, Truth, thinned
+from simulators.truth import Incident, Truth, thinned
 from simulators.wet import StandingWater
 
 STEP = 5 * MINUTE
@@ -27,6 +29,7 @@ _KERB_CM = 12.0
 _FULL, _NO_LONGER_FULL = 98.0, 90.0  # Per cent of the spaces: in the last two nobody finds one.
 _ONE_EVENT = 1 * HOUR  # What is full again after less was the same crowd.
 _SITE_RADIUS_M = 3_000.0
+_MIDDLE = (119.92, 28.45)  # Of the city, for what is everywhere.
 
 Point = tuple[int, float]
 
@@ -60,6 +63,7 @@ class _Scene:
         yield from self._crowds()
         yield from self._drifts()
         yield from self._blackouts()
+        yield from self._changes()
 
     def _storms(self) -> Iterator[Incident]:
         for number, storm in enumerate(self._story.storms):
@@ -134,7 +138,10 @@ class _Scene:
             )
         for number, leak in enumerate(self._story.leaks):
             since, until = self._span(leak.starts, leak.starts + leak.rises + leak.lasts + leak.fades)
-            course = [(at, leak_lel(leak, self._start, leak.centre, at)) for at in self._moments(since, until)]
+            course = [
+                (at, leak_lel(leak, self._start, cloud_middle(leak, self._start, at), at))
+                for at in self._moments(since, until)
+            ]
             yield from self._told(
                 IncidentKind.GAS,
                 f"leak-{number}",
@@ -206,6 +213,33 @@ class _Scene:
                 until=min(outage.until, self._end),
                 measure="silent",
                 unit="%",
+            )
+
+    def _changes(self) -> Iterator[Incident]:
+        for number, change in enumerate(self._story.changes):
+            if change.kind is None:
+                continue
+            since, until = self._span(change.starts, change.starts + change.rises + change.lasts + change.fades)
+            measure, amount = next(iter({**change.adds, **change.becomes}.items()))
+            course = [
+                (at, amount.number * time_share(change, at - self._start - change.starts))
+                for at in self._moments(since, until)
+            ]
+            at_site = self._registry.sites.get(change.site) if change.site is not None else None
+            yield from self._told(
+                change.kind,
+                change.site or f"{change.kind}-{number}",
+                at_site.position if at_site is not None else change.centre or _MIDDLE,
+                course,
+                counties={
+                    site.county
+                    for site in self._sites
+                    if measure in site.metrics and place_share(change, site.id, site.position) >= _TOUCHED
+                },
+                radius_m=2 * change.radius if change.radius is not None else _SITE_RADIUS_M,
+                until=until,
+                measure=measure,
+                unit=amount.unit,
             )
 
     def _at_site(

@@ -46,7 +46,7 @@ def simulate(
         raise UsageError(say(language, "cli.one_target"))
     began = _start(start, hours)
     registry = load_registry(catalog_folders(catalog).registry)
-    story = load_storyline(storyline, registry.sites)
+    story = load_storyline(storyline, registry.sites, metrics=registry.metrics)
     records = simulated(registry, story, seed=seed, start=began, hours=hours)
     if out is None:
         publish_paced(records, speed, broker=broker, language=language)
@@ -60,7 +60,13 @@ def simulate(
 
 def records_of(storyline: str, registry: Registry, *, seed: int, start: int, hours: float) -> Iterator[TraceRecord]:
     """Return the simulated records of a storyline at the sites of the registry."""
-    return simulated(registry, load_storyline(storyline, registry.sites), seed=seed, start=start, hours=hours)
+    return simulated(
+        registry,
+        load_storyline(storyline, registry.sites, metrics=registry.metrics),
+        seed=seed,
+        start=start,
+        hours=hours,
+    )
 
 
 def _start(start: str | None, hours: float) -> int:

@@ -15,9 +15,10 @@ from citybrain.model import Level, Scenario, Status, Words
 from scenarios.page import page_of
 from scenarios.report import data_of, lines
 from scenarios.score import score
+from simulators.kinds import IncidentKind
 from simulators.mishaps import Episode
 from simulators.rates import FaultKind
-from simulators.truth import Incident, IncidentKind, Truth, write_truth
+from simulators.truth import Incident, Truth, write_truth
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 HERE, THERE = (119.9, 28.4), (119.2, 28.1)

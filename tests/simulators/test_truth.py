@@ -6,9 +6,10 @@ import pytest
 
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import HOUR, MINUTE
+from simulators.kinds import IncidentKind
 from simulators.rates import USUAL
 from simulators.storyline import load_storyline
-from simulators.truth import IncidentKind, Truth, read_truth, thinned, truth_path, write_truth
+from simulators.truth import Truth, read_truth, thinned, truth_path, write_truth
 from simulators.witness import truth_of
 
 SEED = 7
