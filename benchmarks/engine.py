@@ -15,18 +15,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.city import records, synthetic_registry
+from benchmarks.city import records
 from citybrain.codec import decode
-from citybrain.instants import HOUR, parse_instant
+from citybrain.instants import parse_instant
 from citybrain.model import Control, Reading, Rejection
 from rules.engine import Engine
 from rules.intake import Intake
 from rules.ruleset import RuleSet, load_rules
-from scenarios.runner import feed_record
+from scenarios.runner import feed_record, replay
 from simulators.trace import TraceRecord
 
 ROUNDS = 3
-START = parse_instant("2026-06-20T00:00:00+08:00")
+START = parse_instant("2026-05-13T06:00:00+08:00")
 CALIBRATION_TURNS = 2_000_000
 
 
@@ -61,10 +61,9 @@ def judge_decoded(rules: RuleSet, decoded: list[tuple[TraceRecord, Reading | Non
 
 
 def judge_bytes(rules: RuleSet, trace: list[TraceRecord]) -> None:
-    """Judge records as they lie in a log."""
-    intake = Intake(Engine(rules))
-    for record in trace:
-        intake.accept(feed_record(record))
+    """Judge records as they lie in a log, rules over several sites too."""
+    for _ in replay(trace, rules):
+        pass
 
 
 def bytes_per_site(rules: RuleSet, trace: list[TraceRecord]) -> float:
@@ -88,9 +87,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--hours", type=float, default=2.0)
     given = parser.parse_args()
-    shipped = load_rules()
-    rules = RuleSet(synthetic_registry(shipped.registry), shipped.rules.values())
-    trace = list(records(rules.registry, seed=1, start=START, span=round(given.hours * HOUR)))
+    rules = load_rules()
+    trace = records(rules.registry, seed=1, start=START, hours=given.hours)
     readings = sum(1 for record in trace if not record.is_clock)
     decoded: list[tuple[TraceRecord, Reading | None]] = []
     for record in trace:

@@ -115,7 +115,8 @@ class Evidence:
     window: Duration | None = None
     take: str | None = None  # sum, mean, p90, change, slope ... over the window; None: the newest value.
     readings: tuple[Sample, ...] = ()  # Oldest first, at most `EVIDENCE_READINGS_MAX`.
-    sites: tuple[str, ...] = ()  # Of an alert about an area: the sites that decided, at most `EVIDENCE_SITES_MAX`.
+    across: str | None = None  # Of an alert about an area: mean, min, max, sum, count or share of its sites.
+    sites: tuple[str, ...] = ()  # Of an alert about an area: those that decided, the worst first; 20 at most.
     alerts: tuple[str, ...] = ()  # Of an alert about alerts: their identifiers, at most `EVIDENCE_SITES_MAX`.
     trend: float | None = None  # Of a forecast: how fast the value rises, in its unit per hour.
     expected_at: Instant | None = None  # Of a forecast: when the trend leads to the limit.

@@ -56,6 +56,9 @@ UNITS: dict[str, str] = {
     "level": "",
 }
 
+# Units that are words: in a Chinese text they are read, not quoted.
+COUNTED = frozenset({"vehicles", "persons", "h", "sites", "alerts", "hazards", "periods", "sigma"})
+
 # Other ways to write a unit, each mapped to the one spelling that is kept.
 _SPELLINGS: dict[str, str] = {
     "m3/s": "m³/s",

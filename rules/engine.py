@@ -91,8 +91,13 @@ class Engine:
     @property
     def open_alerts(self) -> int:
         """Return how many alerts are open, those of rules on trial left out."""
+        return sum(not event.trial for event in self.open_events)
+
+    @property
+    def open_events(self) -> list[AlertEvent]:
+        """Return the last event of every open alert."""
         standings = (standing for state in self._sites.values() for standing in state.standings)
-        return sum(len(standing.events) for standing in standings if not standing.judge.rule.is_trial)
+        return [event for standing in standings for event in standing.events.values()]
 
     def observe(self, reading: Reading, *, at: int, feed: Feed | None = None) -> Judgement:
         """Judge one reading that the log received at `at` on the topic of `feed` (None: wherever it belongs)."""

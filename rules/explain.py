@@ -20,12 +20,14 @@ from citybrain.instants import format_clock_time, format_duration
 from citybrain.model import Level, Scenario, Status, Words
 from citybrain.registry import Registry
 from citybrain.sites import Site
-from citybrain.units import format_number
+from citybrain.units import COUNTED, UNITS, format_number
 from rules.conditions import Comparison, compare
 from rules.forecast import REACHES
 from rules.lifecycle import Alert
 from rules.measures import Bound, Measured
 from rules.rule import Rule, level_of
+
+SITES_NAMED = 2  # In a headline; the evidence has more.
 
 
 def subject_of(site: Site, position: tuple[float, float], zone: str | None, registry: Registry) -> Subject:
@@ -162,12 +164,40 @@ def _headline(
     return say(
         language,
         f"alert.{key}",
-        county=registry.county_name(county).in_language(language),
-        subject=subject.words.in_language(language),
+        place=_place(language, subject, registry.county_name(county)),
         rule=rule.words.in_language(language),
         level=say(language, f"level.{level.value}"),
-        evidence=_evidence(language, evidence),
+        evidence=f"{_evidence(language, evidence)}{_at_sites(language, evidence, registry)}",
     )
+
+
+def _at_sites(language: Language, evidence: Evidence, registry: Registry) -> str:
+    """Return which sites of an area decided, the first of them by name."""
+    if not evidence.sites or evidence.across is not None:
+        return ""
+    known = [registry.sites[site].words.in_language(language) for site in evidence.sites[:SITES_NAMED]]
+    key = "alert.at" if len(evidence.sites) <= SITES_NAMED else "alert.at_more"
+    return say(language, key, names=say(language, "alert.and").join(known), count=len(evidence.sites))
+
+
+def _place(language: Language, subject: Subject, county: Words) -> str:
+    """Return what an alert is about and where; a county or the city is its own place."""
+    words = subject.words.in_language(language)
+    if subject.kind in (SubjectKind.COUNTY, SubjectKind.CITY):
+        return words
+    return say(language, "alert.place", subject=words, county=county.in_language(language))
+
+
+def _amount(language: Language, number: float, evidence: Evidence) -> str:
+    """Return a number with its unit, as one says it: a share in percent, a level by its name."""
+    if evidence.unit == "level":
+        return say(language, f"level.{level_of(round(number)).value}") if number >= 1 else "—"
+    if evidence.across == "share":
+        return f"{format_number(number * 100)} %"
+    if evidence.unit in ("state", "index"):
+        return format_number(number)
+    is_counted = language == "zh" and evidence.unit in COUNTED
+    return f"{format_number(number)} {UNITS[evidence.unit] if is_counted else evidence.unit}"
 
 
 def _evidence(language: Language, evidence: Evidence) -> str:
@@ -176,14 +206,15 @@ def _evidence(language: Language, evidence: Evidence) -> str:
         return words
     if evidence.expected_at is not None and evidence.trend is not None:
         return _outlook(language, evidence)
-    unit = f" {evidence.unit}" if evidence.unit not in ("state", "index") else ""
-    value = "—" if evidence.value is None else f"{format_number(evidence.value)}{unit}"
+    value = "—" if evidence.value is None else _amount(language, evidence.value, evidence)
     window = ""
     if evidence.window and evidence.take:
         is_quantile = evidence.take.startswith("p")
         take, percent = ("quantile", evidence.take[1:]) if is_quantile else (evidence.take, "")
         window = say(language, f"take.{take}", window=format_duration(evidence.window), percent=percent)
-    limit = f"{format_number(evidence.limit)}{unit}"
+    if evidence.across is not None:
+        window += say(language, f"across.{evidence.across}")
+    limit = _amount(language, evidence.limit, evidence)
     if not _is_met(evidence):
         return f"{words}{window} {value}{say(language, 'alert.limit', limit=limit)}"
     return f"{words}{window} {value} {say(language, f'comparison.{evidence.comparison}')} {limit}"

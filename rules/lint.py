@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from citybrain.model import Level
 from citybrain.problems import Problem
 from citybrain.sites import Site
 from rules.binding.area import AreaBinder
@@ -30,13 +31,20 @@ def _not_judged(checked: CheckedRule, entry: LimitedRule, sites: Iterable[Site])
     """Yield for each level the sites at which it is not judged, as they lack the attribute that it names."""
     lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
     for site in sites:
-        for limit in entry.all_limits():
-            for level, written in limit.ladder.items():
-                name = written.value.site
-                if name is not None and name not in site.attributes:
-                    lacking[level.value, name].append(site.id)
+        for level, name in sorted(_named_per_level(entry)):
+            if name not in site.attributes:
+                lacking[level.value, name].append(site.id)
     for (level_name, attribute), ids in lacking.items():
         yield _warning(checked, "R268", rule=checked.rule.id, level=level_name, attribute=attribute, **_some(ids))
+
+
+def _named_per_level(entry: LimitedRule) -> set[tuple[Level, str]]:
+    """Return the attributes of a site that the levels name, on either side of `outside`."""
+    sides = (side for limit in entry.all_limits() for side in limit.sides())
+    ladders = (side.ladder for side in sides)
+    return {
+        (level, one.value.site) for ladder in ladders for level, one in ladder.items() if one.value.site is not None
+    }
 
 
 def _left_out(checked: CheckedRule, binder: AreaBinder) -> Iterator[Problem]:

@@ -45,6 +45,11 @@ def against_all(
     against = [
         value if spec is None else set_against(spec, value, plain) for spec, value in zip(measures, plain, strict=True)
     ]
+    for place, spec in enumerate(measures):
+        if spec is not None and spec.operand_place is not None:
+            other = measures[spec.operand_place]
+            if other is not None and other.against is not None:  # Itself set against something, once and no further.
+                against[place] = set_against(spec, plain[place], against)
     for place, history in histories.items():
         spec = measures[place]
         if spec is not None:

@@ -14,7 +14,7 @@ from citybrain.model import Scenario
 from citybrain.problems import Problem, sorted_problems
 from citybrain.registry import SHIPPED, Registry, read_registry
 from citybrain.sites import Site
-from rules.binding.areas import AreaSetBinder
+from rules.binding.areas import AreaSetBinder, counted_by
 from rules.check.inhibits import Link, link_problems, links_of
 from rules.check.rule import RuleCheck
 from rules.checked import CheckedRule
@@ -72,13 +72,16 @@ class RuleSet:
 
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
-        chosen = [self.rules[name] for name in sorted(self._needed(rule_id))]
+        entries = {name: checked.entry for name, checked in self.rules.items()}
+        needed, queue = set(), [rule_id]
+        while queue:
+            name = queue.pop()
+            if name in self.rules and name not in needed:
+                needed.add(name)
+                queue += counted_by(entries[name], entries)
+        chosen = [self.rules[name] for name in sorted(needed)]
         active = {"status": RuleStatus.ACTIVE}
         return RuleSet(self.registry, [replace(one, entry=one.entry.model_copy(update=active)) for one in chosen])
-
-    def _needed(self, rule_id: str) -> set[str]:
-        named = {name for name in self.areas.plan.named_by(rule_id) if name in self.rules}
-        return {rule_id}.union(*(self._needed(name) for name in named))
 
     def zones_at(self, position: tuple[float, float]) -> frozenset[str]:
         """Return the ids of all zones around a position."""

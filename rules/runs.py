@@ -59,3 +59,13 @@ def held_of(timed: Sequence[Condition], runs: Sequence[Run], measured: Sequence[
         is_known = bool(run.units) if isinstance(run, Tally) else condition.test_now(measured) is not None
         held[condition] = is_enough(run, condition.holding) if is_known else None
     return held
+
+
+def wake_in(holdings: Sequence[Holding], runs: Sequence[Run], instant: int) -> int | None:
+    """Return in how many milliseconds a run of what speaks only on change will be long enough, if any goes on."""
+    waits = [
+        holding.hold - (instant - run.since)
+        for holding, run in zip(holdings, runs, strict=True)
+        if run.since is not None and not holding.has_gaps
+    ]
+    return min((wait for wait in waits if wait > 0), default=None)

@@ -17,7 +17,7 @@ from rules.measuring import Histories, against_all, new_histories, plain_values,
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
 from rules.rule import Finding, Rule, SiteView, is_any_silent
-from rules.runs import Run, held_of, is_enough, new_run, note, note_all, timed_in
+from rules.runs import Run, held_of, is_enough, new_run, note, note_all, timed_in, wake_in
 from rules.series import Series
 
 
@@ -212,7 +212,7 @@ class ThresholdJudge:
             comparison=limit.comparison.value,
             limit=round(rung.value * scale, 6) if rung.is_judged else None,
             window=_window(spec, found.newest_at),
-            take=_taken(spec),
+            take=taken(spec),
             readings=_readings(spec, view.series.get(spec.series), found.newest_at),
         )
         series = view.series.get(spec.series)
@@ -305,12 +305,7 @@ class ThresholdJudge:
             return None
         holdings = [rung.holding for limit in self.limits for rung in limit.rungs]
         holdings += [condition.holding for condition in self.timed if condition.holding is not None]
-        waits = [
-            holding.hold - (instant - streak.since)
-            for holding, streak in zip(holdings, (*memory.streaks, *memory.runs), strict=True)
-            if streak.since is not None and not holding.has_gaps
-        ]
-        return min((wait for wait in waits if wait > 0), default=None)
+        return wake_in(holdings, (*memory.streaks, *memory.runs), instant)
 
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
@@ -345,7 +340,8 @@ def is_met(limit: Limit, rung: Rung, measured: Sequence[Measured], held: Held, s
     return is_met
 
 
-def _taken(spec: Measure) -> str | None:
+def taken(spec: Measure) -> str | None:
+    """Return what evidence calls the value that a measure takes from its samples."""
     if spec.step is Step.WINDOW:
         assert spec.take is not None, "a window takes something"
         return f"p{spec.quantile * 100:.0f}" if spec.take is Take.QUANTILE else spec.take.value

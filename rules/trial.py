@@ -12,6 +12,7 @@ from rules.engine import Engine
 from rules.ruleset import RuleSet
 from rules.shape.rule import Expected, RuleTest
 from rules.trial_series import parse_series
+from rules.trial_zones import with_zones
 
 CLOCK_EVERY = 30 * SECOND
 DEFAULT_START = parse_instant("2026-06-20T08:00:00+08:00")
@@ -62,6 +63,7 @@ def run_trials(rules: RuleSet, rule_id: str) -> Iterator[TrialResult]:
 
 def play(rules: RuleSet, test: RuleTest) -> list[AlertEvent]:
     """Return the events that the readings of a test give. Clock records stand between them, every 30 s."""
+    rules = with_zones(rules, test.zones, start=test.start or DEFAULT_START)
     engine, areas = Engine(rules, expects=test.all_values()), AreaStage(rules.areas.plan)
     events: list[AlertEvent] = []
     for at, readings in _moments(rules, test):

@@ -9,16 +9,18 @@ from typing import Any
 
 from citybrain.alerts import AlertEvent
 from citybrain.model import Reset, Status
-from rules.areas.judge import member_key
+from rules.areas.judge import AreaJudge
+from rules.areas.measure import member_key
 from rules.areas.plan import AreaPlan
 from rules.areas.records import pruned, record_of
 from rules.areas.state import GroupState, new_group
 from rules.deadlines import LogClock, Silence
 from rules.explain import ended
+from rules.measures import Measured
 from rules.publishing import THE_SITE, Publisher, When
 from rules.rule import Heard
 from rules.signals import Signal
-from rules.site_state import dump_standing, last_events, load_standing
+from rules.site_state import dump_standing, load_standing
 
 Input = Signal | AlertEvent
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
@@ -36,8 +38,17 @@ class AreaEngine:
 
     @property
     def open_alerts(self) -> int:
-        """Return how many alerts are open."""
-        return sum(len(state.standing.events) for state in self._groups.values())
+        """Return how many alerts are open, those of rules on trial left out."""
+        return sum(not event.trial for event in self.open_events)
+
+    @property
+    def open_events(self) -> list[AlertEvent]:
+        """Return the last event of every open alert."""
+        return [event for state in self._groups.values() for event in state.standing.events.values()]
+
+    def move_quietly(self, at: int) -> bool:
+        """Move to a time if nothing falls due on the way; tell whether it has."""
+        return self._clock.move_quietly(at)
 
     def advance(self, at: int) -> list[AlertEvent]:
         """Judge nothing but the time."""
@@ -77,14 +88,26 @@ class AreaEngine:
         """Take in what a site tells one rule; yield the groups that listen."""
         for plan in self._plan.groups_of(signal.rule, signal.site, self._order):
             state = self._state(plan.id)
+            assert isinstance(plan.judge, AreaJudge), "only area rules listen to sites"
+            is_stirred = bool(state.standing.events) or plan.judge.is_stirred(state.standing.memory, signal)
             for place, found in enumerate(signal.measured):
-                if found is None or signal.site not in plan.members[place]:
-                    continue
-                before = state.values[place].get(signal.site)
-                state.values[place][signal.site] = found
-                if before is None or found.newest_at > before.newest_at:
-                    self._hear(state, member_key(place, signal.site), signal)
-            yield state
+                if found is not None and signal.site in plan.members[place]:
+                    self._take_value(state, place, found, signal)
+            state.newest_at = max(state.newest_at, signal.instant)
+            if is_stirred:
+                yield state
+
+    def _take_value(self, state: GroupState, place: int, found: Measured, signal: Signal) -> None:
+        """Take in what a site says of one measure. What it said last is kept while it does not know."""
+        site, values = signal.site, state.values[place]
+        if found.value is None:
+            state.mute[place].add(site)
+            return
+        is_news = site not in values or found.newest_at > values[site].newest_at
+        values[site] = found
+        if is_news:
+            state.mute[place].discard(site)
+            self._hear(state, member_key(place, site), signal)
 
     def _take_event(self, event: AlertEvent) -> Iterator[GroupState]:
         """Take in what has become of an alert of another rule; yield the groups that it belongs to."""
@@ -92,9 +115,7 @@ class AreaEngine:
             state = self._state(plan.id)
             for place in places:
                 records = state.records[place]
-                if event.identifier not in records:
-                    records[event.identifier] = record_of(event, self._plan.hazards[event.rule.id])
-                records[event.identifier].take_in(event)
+                records.setdefault(event.identifier, record_of(event, self._plan.hazards[event.rule.id])).take_in(event)
                 pruned(records, event.observed_at, keep=plan.keep)
             yield state
 
@@ -110,25 +131,49 @@ class AreaEngine:
         }
 
     def load(self, data: dict[str, Any]) -> list[AlertEvent]:
-        """Take over what `dump` wrote; return the events that clear the alerts of what is gone."""
+        """Take over what `dump` wrote; return the events that clear the alerts of zones that are gone."""
         self._clock.restore(data["at"], data["living"])
         self._groups = {}
         orphans: list[AlertEvent] = []
         for key, dumped in data["groups"].items():
-            if key in self._plan.plans:
-                orphans += self._load_group(self._state(key), dumped)
-            else:
-                orphans += last_events(dumped["standing"])
+            orphans += self._load_group(self._state(key), dumped)
         return [ended(event, catalog=self._plan.catalog, at=data["at"] or 0) for event in orphans]
 
     def _load_group(self, state: GroupState, dumped: dict[str, Any]) -> list[AlertEvent]:
         orphans = load_standing(state.standing, dumped["standing"])
-        if state.standing.judge.rule.fingerprint == dumped["standing"][0]:
-            state.load(dumped)
+        state.load(dumped)
         for key in state.heard:
             self._schedule(state, key)
-        self._publisher.resume(state, state.standing, self._clock.at or 0)
+        if state.standing.judge.rule.fingerprint == dumped["standing"][0]:
+            self._publisher.resume(state, state.standing, self._clock.at or 0)
+        else:
+            self._judge_at_once(state)
         return orphans
+
+    def reconcile(self, open_events: Iterable[AlertEvent]) -> None:
+        """Make the records agree with the alerts that are open after a restore, under rules that may be others."""
+        known = {event.identifier: event for event in open_events}
+        for state in self._groups.values():
+            for records in state.records:
+                gone = [record for key, record in records.items() if record.rank and key not in known]
+                for record in gone:
+                    record.close(self._clock.at or 0)
+                    self._judge_at_once(state)
+        for event in known.values():
+            for plan, places in self._plan.groups_about(event, self._order):
+                state = self._state(plan.id)
+                for place in places:
+                    if event.identifier not in state.records[place]:
+                        record = record_of(event, self._plan.hazards[event.rule.id])
+                        record.take_in(event)
+                        state.records[place][event.identifier] = record
+                        self._judge_at_once(state)
+
+    def _judge_at_once(self, state: GroupState) -> None:
+        """Judge a group again when time moves, if it may be otherwise although nothing comes."""
+        if state.standing.judge.has_wakes and self._clock.at is not None:
+            state.standing.wake_at = self._clock.at
+            self._clock.schedule_wake(state.id, 0, self._clock.at)
 
     def _state(self, key: str) -> GroupState:
         state = self._groups.get(key)
@@ -165,9 +210,3 @@ class AreaEngine:
         heard.passed, heard.due = 1, None
         if state.standing.judge.is_blind(state):
             self._publisher.mark_silent(state, state.standing, When(due.at, due.at), events)
-
-
-def orphaned(data: dict[str, Any], catalog: str) -> list[AlertEvent]:
-    """Return the events that clear all alerts of a dumped engine whose rules are gone."""
-    events = [event for dumped in data["groups"].values() for event in last_events(dumped["standing"])]
-    return [ended(event, catalog=catalog, at=data["at"] or 0) for event in events]

@@ -4,100 +4,34 @@ A limit on a measure of each site is met by the group when enough of its sites m
 How long it is met is counted for the group: somewhere in the area it was so, without a break.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from citybrain.alerts import EVIDENCE_SITES_MAX, Evidence, Sample
 from citybrain.calendar import Calendar
-from citybrain.geometry import distance_m
-from citybrain.model import Words
-from citybrain.places import in_sector, steady_wind
-from rules.areas.across import Aggregate, Counted, Said
-from rules.areas.records import AlertCount, AlertRecord
+from rules.areas.across import Across
+from rules.areas.look import Look, look_at
+from rules.areas.measure import AreaMeasure, AreaView, Quorum, member_key
 from rules.calendar import Armed
-from rules.conditions import Condition, Conditions, Held, combine, compare
+from rules.conditions import Comparison, Condition, Conditions, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Bound, Measure, Measured, set_against
+from rules.measures import UNKNOWN, Bound, Measured, set_against
 from rules.repeated import Tally
-from rules.rule import Finding, Rule, SiteView
-from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in
-from rules.threshold import Limit, Memory, Rung, Tighten, is_met, strictly_good
+from rules.rule import Finding, Rule
+from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in, wake_in
+from rules.signals import Signal
+from rules.threshold import Limit, Memory, Rung, Tighten, is_met, strictly_good, taken
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
 
 
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many sites must meet a limit. With `within_m` they stand that close to one of them."""
+@dataclass(slots=True)
+class AreaMemory(Memory):
+    """What is remembered of a group. `is_near` is not part of its state: at worst it is looked at once too often."""
 
-    sites: int = 1
-    within_m: float | None = None
-
-    def holds(self, positions: Sequence[tuple[float, float]]) -> bool:
-        """Tell whether these sites are enough."""
-        if len(positions) < self.sites or self.within_m is None:
-            return len(positions) >= self.sites
-        return any(
-            sum(distance_m(one, other) <= self.within_m for other in positions) >= self.sites for one in positions
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A site of a group, for one measure."""
-
-    position: tuple[float, float]
-    silent_for: int | None  # A value older than this is unknown; None: it holds until the next.
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sector:
-    """Only what lies to one side of the wind, as seen from the group."""
-
-    origin: tuple[float, float]
-    spread: float  # Degrees.
-    is_downwind: bool
-    direction: int  # The places of the wind among the rule's measures.
-    speed: int
-
-
-@dataclass(frozen=True, slots=True)
-class AreaMeasure:
-    """A measure of a group. Without `aggregate` and `alerts` it is a number of each site."""
-
-    spec: Measure  # Its unit, its period, and the zone's own number that every site is set against, if any.
-    words: Words
-    members: Mapping[str, Member]  # By site, ascending.
-    aggregate: Aggregate | None = None
-    counted: Counted | None = None  # Which values the number counts, if it counts any.
-    alerts: AlertCount | None = None
-    sector: Sector | None = None
-
-    @property
-    def is_per_site(self) -> bool:
-        """Tell whether it is a number of each site."""
-        return self.aggregate is None and self.alerts is None
-
-
-class AreaView(SiteView, Protocol):
-    """What a judge may see of its group."""
-
-    values: Sequence[Mapping[str, Measured]]  # Per measure: what each site said last.
-    records: Sequence[Mapping[str, AlertRecord]]  # Per measure: the alerts that it counts, open or lately closed.
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The group as of an instant: numbers of the group, and per site its own beside them, now and as last said."""
-
-    group: list[Measured]
-    now: dict[str, list[Measured]]
-    last: dict[str, list[Measured]]
-    known: list[tuple[str, ...]]  # Per measure: the sites that are not silent.
-    held: Held = field(default_factory=dict)  # Of conditions on numbers of the group: whether they held long enough.
+    is_near: bool = True  # Whether, but for conditions, any limit may be met.
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +49,7 @@ class AreaJudge:
     tighten: Tighten | None = None
     sites: tuple[str, ...] = field(init=False)  # With a number of their own.
     timed: tuple[Condition, ...] = field(init=False)
+    stirring: tuple[tuple[int, Comparison, float], ...] | None = field(init=False)  # None: every signal stirs it.
     silent_after: dict[str, int] = field(init=False)
     has_wakes: bool = field(init=False)
     is_about_silence: ClassVar[bool] = False
@@ -134,76 +69,92 @@ class AreaJudge:
         tighten = self.tighten.conditions if self.tighten is not None else None
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
+        object.__setattr__(self, "stirring", self._stirring())
         wakes = any(one.spec.speaks_on_change or one.alerts is not None for one in self.measures)
         object.__setattr__(self, "has_wakes", wakes)
 
-    def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
+    def new_memory(self, _zones: Sequence[str] = ()) -> AreaMemory:
         """Return a memory without any streak."""
         streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
         runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
-        return Memory(streaks, [0] * len(self.measures), {}, runs)
+        return AreaMemory(streaks, [0] * len(self.measures), {}, runs)
 
-    def is_quiet(self, memory: Memory, view: AreaView, instant: int) -> bool:
+    def is_quiet(self, memory: AreaMemory, view: AreaView, instant: int) -> bool:
         """Tell that it is not known without looking."""
         return False
+
+    def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
+        """Tell whether a site's new values may change anything in a group without an open alert.
+
+        Where no streak runs and no limit is near, a value that meets nothing leaves all as it was.
+        """
+        if self.stirring is None or memory.has_streak or memory.is_near:
+            return True
+        measured = signal.measured
+        return any(
+            (found := measured[place]) is not None and found.value is not None and meets(comparison)(found.value, limit)
+            for place, comparison, limit in self.stirring
+        )
 
     def is_blind(self, view: AreaView) -> bool:
         """Tell whether a measure of a limit has nobody left to speak, or a silent site that mattered."""
         return any(self._is_blind(limit, view) for limit in self.limits)
 
-    def judge(self, memory: Memory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+    def judge(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group as of the instant."""
-        look = self._look(view, instant)
+        look = look_at(self.measures, self.sites, view, instant)
         note_all(self.timed, memory.runs, look.group)
-        look = replace(look, held=held_of(self.timed, memory.runs, look.group))
+        look = self._settled(memory, look)
         is_armed = self.active is None or self.active.holds(instant)
-        scale = self._scale(look)
-        rank, since = self._climb(memory, look, scale, is_armed=is_armed)
+        rank, since = self._climb(memory, look, is_armed=is_armed)
+        memory.is_near = self._is_near(look)
         sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, look)
-            sides, is_clear = self._good_side(look, scale), self._is_clear(look)
+            sides, is_clear = self._good_side(look), self._is_clear(look)
         wake_in = self._wake_in(memory, view, instant)
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
 
-    def evidence(self, memory: Memory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank, with the sites or alerts that do."""
         assert zone is None, "an area rule is about its group"
-        look, rungs = self._look(view, instant), self._rungs()
-        look = replace(look, held=held_of(self.timed, memory.runs, look.group))
-        scale = self._scale(look)
-        candidates = [one for one in rungs if one[1].rank == rank] or rungs[:1]
-        met = [one for one in candidates if self._is_met(*one, look, scale) is True]
+        look, rungs = self._settled(memory, look_at(self.measures, self.sites, view, instant)), self._rungs()
+        candidates = [one for one in rungs if one[1].rank == rank and one[1].is_judged] or rungs[:1]
+        met = [one for one in candidates if self._is_met(*one, self._meeting(one[0], one[1], look), look) is True]
         limit, rung, _ = (met or candidates)[0]
         place = limit.measure
-        one = self.measures[place]
-        sites, found = self._deciding(limit, rung, look, scale)
-        alerts = one.alerts.selected(view.records[place].values(), instant) if one.alerts is not None else []
+        one, meeting = self.measures[place], self._meeting(limit, rung, look)
+        found = self._standing_for(limit, meeting, look)
+        sites = meeting if one.is_per_site else look.known[place]
         pairs = [(site, view.values[place][site]) for site in sites if site in view.values[place]]
+        if one.is_per_site:
+            pairs.sort(key=lambda pair: pair[1].value or 0.0, reverse=limit.comparison.rises)  # The worst first.
         if one.counted is not None:
             pairs = [(site, said) for site, said in pairs if said.value is not None and one.counted.holds(said.value)]
+        scale = look.scales.get(pairs[0][0], 1.0) if one.is_per_site and pairs else look.scale
+        alerts = one.alerts.selected(look.records[place], instant) if one.alerts is not None else []
+        samples = [Sample(said.newest_at, said.value) for _, said in pairs if said.value is not None]
         return Evidence(
             measure=one.spec.name,
             words=one.words,
             value=None if found.value is None else round(found.value, 6),
             unit=one.spec.unit,
             comparison=limit.comparison.value,
-            limit=round(rung.value * scale, 6),
+            limit=round(rung.value * scale, 6) if rung.is_judged else None,
             window=one.spec.span or None,
-            take=one.spec.take.value if one.spec.take is not None else None,
-            readings=tuple(Sample(said.newest_at, said.value) for _, said in pairs if said.value is not None)[
-                :EVIDENCE_SITES_MAX
-            ],
+            take=taken(one.spec) if one.alerts is None else None,
+            readings=tuple(samples[:EVIDENCE_SITES_MAX]),
+            across=one.across.value if one.across is not None and one.alerts is None else None,
             sites=tuple(site for site, _ in pairs)[:EVIDENCE_SITES_MAX],
             alerts=tuple(record.identifier for record in alerts)[:EVIDENCE_SITES_MAX],
         )
 
-    def dump(self, memory: Memory) -> Any:
+    def dump(self, memory: AreaMemory) -> Any:
         """Return the memory as plain data."""
         streaks, runs = ([run.dump() for run in some] for some in (memory.streaks, memory.runs))
         return [streaks, memory.newest_at, runs, self._layout()]
 
-    def load(self, data: Any) -> Memory:
+    def load(self, data: Any) -> AreaMemory:
         """Return the memory that `dump` wrote; a new one where a zone, or its sites, have other attributes since."""
         memory = self.new_memory()
         streaks, newest_at, runs, layout = data
@@ -220,68 +171,81 @@ class AreaJudge:
         rungs = " ".join(f"{limit.measure}:{limit.comparison.value}:{rung.rank}" for limit, rung, _ in self._rungs())
         return f"{rungs} {len(self.timed)}"
 
+    def crossings(self, place: int) -> list[tuple[Comparison, float]]:
+        """Return at which values of a measure any limit or condition comes to hold or ceases to."""
+        scales = {1.0, self.tighten.times if self.tighten is not None else 1.0}
+        rungs = [(limit.comparison, rung.value) for limit, rung, _ in self._rungs() if limit.measure == place]
+        found = [(comparison, value * scale) for comparison, value in rungs for scale in scales]
+        sets = [self.only_while, self.clear_when, *(rung.conditions for _, rung, _ in self._rungs())]
+        sets += [self.tighten.conditions] if self.tighten is not None else []
+        members = [member for conditions in sets if conditions is not None for member in conditions.members]
+        return found + [
+            (one.comparison, one.limit) for one in members if one.measure == place and one.limit is not None
+        ]
+
+    # Whether to look
+
+    def _stirring(self) -> tuple[tuple[int, Comparison, float], ...] | None:
+        """Return which value of a single site may bring the group to a limit: (measure, comparison, value).
+
+        None where that cannot be told from one site: a mean, a wind, a condition that counts time.
+        """
+        found = []
+        for limit in self.limits:
+            one, rises = self.measures[limit.measure], limit.comparison.rises
+            is_extreme = one.across is (Across.MAX if rises else Across.MIN)
+            if one.spec.against is not None or one.alerts is not None:
+                return None
+            if one.is_per_site or is_extreme:
+                found.append((limit.measure, limit.comparison, self._easiest(limit)))
+            elif one.counted is not None and rises:
+                found.append((limit.measure, one.counted.comparison, one.counted.limit))
+            else:
+                return None
+        is_plain = not self.timed and all(one.sector is None for one in self.measures)
+        return tuple(found) if is_plain else None
+
+    def _easiest(self, limit: Limit) -> float:
+        """Return the value at which a limit is met most easily, tightened or not."""
+        scales = (1.0, self.tighten.times if self.tighten is not None else 1.0)
+        values = [rung.value * scale for rung in limit.rungs for scale in scales]
+        return min(values) if limit.comparison.rises else max(values)
+
+    def _is_near(self, look: Look) -> bool:
+        """Tell whether, but for conditions, any limit is met, or not known to be unmet."""
+        for limit in self.limits:
+            easiest, place = self._easiest(limit), limit.measure
+            if not self.measures[place].is_per_site:
+                if compare(look.group[place], limit.comparison, easiest) is not False:
+                    return True
+            elif any(compare(values[place], limit.comparison, easiest) is True for values in look.now.values()):
+                return True
+        return False
+
     # Looking
 
-    def _look(self, view: AreaView, instant: int) -> _Look:
-        said = [self._said(place, view, instant) for place in range(len(self.measures))]
-        group = [
-            UNKNOWN if one.sector is not None else _of_group(one, found, records.values(), instant)
-            for one, found, records in zip(self.measures, said, view.records, strict=True)
-        ]
-        for place, one in enumerate(self.measures):
-            if one.sector is not None:
-                is_inside = _side_of(one.sector, group)
-                found = {site: each for site, each in said[place].items() if is_inside(one.members[site].position)}
-                records = [record for record in view.records[place].values() if is_inside(record.position)]
-                group[place] = _of_group(one, found, records, instant)
-        now = {site: self._of_site(site, said, group, is_last=False) for site in self.sites}
-        last = {site: self._of_site(site, said, group, is_last=True) for site in self.sites}
-        known = [tuple(site for site, each in found.items() if each.is_known) for found in said]
-        return _Look(group, now, last, known)
-
-    def _said(self, place: int, view: AreaView, instant: int) -> dict[str, Said]:
-        one, values = self.measures[place], view.values[place]
-        said = {}
-        for site, member in one.members.items():
-            found = values.get(site)
-            if found is None:
-                continue
-            is_known = member.silent_for is None or instant - found.newest_at <= member.silent_for
-            if one.spec.speaks_on_change and is_known:
-                found = found._replace(newest_at=instant)  # What was said last still holds.
-            said[site] = Said(set_against(one.spec, found, ()), is_known, member.weight)
-        return said
-
-    def _of_site(
-        self, site: str, said: Sequence[Mapping[str, Said]], group: Sequence[Measured], *, is_last: bool
-    ) -> list[Measured]:
-        own: list[Measured] = []
-        for one, found, of_group in zip(self.measures, said, group, strict=True):
-            if not one.is_per_site:
-                own.append(of_group)
-            else:
-                mine = found.get(site)
-                own.append(mine.found if mine is not None and (mine.is_known or is_last) else UNKNOWN)
-        return own
-
-    def _scale(self, look: _Look) -> float:
-        """Return what the limits are multiplied by now. What is unknown tightens nothing."""
+    def _settled(self, memory: AreaMemory, look: Look) -> Look:
+        """Return the look with what conditions say of it: which held for long enough, and what they tighten."""
+        look = replace(look, held=held_of(self.timed, memory.runs, look.group))
         if self.tighten is None:
-            return 1.0
-        return self.tighten.times if self._holds_somewhere(self.tighten.conditions, look) is True else 1.0
+            return look
+        conditions, times = self.tighten.conditions, self.tighten.times  # What is unknown tightens nothing.
+        tight = [site for site, values in look.now.items() if conditions.test(values, look.held) is True]
+        scale = times if self._holds_somewhere(conditions, look) is True else 1.0
+        return replace(look, scale=scale, scales=dict.fromkeys(tight, times))
 
     # Climbing
 
-    def _climb(self, memory: Memory, look: _Look, scale: float, *, is_armed: bool) -> tuple[int, int | None]:
+    def _climb(self, memory: AreaMemory, look: Look, *, is_armed: bool) -> tuple[int, int | None]:
         rank, since = 0, None
         streaks = iter(memory.streaks)
         for limit, rung, quorum in self._rungs():
-            streak = next(streaks)
-            verdict = self._is_met(limit, rung, quorum, look, scale) if is_armed and rung.is_judged else False
-            sites, found = self._deciding(limit, rung, look, scale)
+            streak, meeting = next(streaks), self._meeting(limit, rung, look)
+            verdict = self._is_met(limit, rung, quorum, meeting, look) if is_armed and rung.is_judged else False
+            found = self._standing_for(limit, meeting, look)
             if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
                 note(streak, verdict, found.newest_at, rung.holding)
-            has_enough = rung.is_judged and is_enough(streak, self._asked(rung.holding, sites))
+            has_enough = rung.is_judged and is_enough(streak, self._asked(rung.holding, meeting))
             if streak.since is not None:
                 since = streak.since if since is None else min(since, streak.since)
                 rank = max(rank, rung.rank) if has_enough else rank
@@ -300,67 +264,67 @@ class AreaJudge:
             for rung, quorum in zip(limit.rungs, quorums, strict=True)
         ]
 
-    def _is_met(self, limit: Limit, rung: Rung, quorum: Quorum, look: _Look, scale: float) -> bool | None:
+    def _is_met(self, limit: Limit, rung: Rung, quorum: Quorum, meeting: Sequence[str], look: Look) -> bool | None:
         """Tell whether the group meets a rung: its number does, or enough of its sites do."""
         if not self.measures[limit.measure].is_per_site:
             if self.only_while is not None and self._holds_somewhere(self.only_while, look) is False:
                 return False
-            return self._meets_of_group(limit, rung, look, scale)
-        meeting = self._meeting(limit, rung, look, scale)
+            return self._meets_of_group(limit, rung, look)
         if quorum.holds(self._positions(limit, meeting)):
             return True
-        known = [site for site, values in look.now.items() if values[limit.measure].value is not None]
+        known = {site for site, values in look.now.items() if values[limit.measure].value is not None}
         if not known:
             return None
         lost = [
             site
             for site, values in look.last.items()
-            if site not in known and is_met(limit, rung, values, look.held, scale) is True
+            if site not in known and is_met(limit, rung, values, look.held, look.scales.get(site, 1.0)) is True
         ]
         return None if quorum.holds(self._positions(limit, [*meeting, *lost])) else False
 
-    def _meets_of_group(self, limit: Limit, rung: Rung, look: _Look, scale: float) -> bool | None:
-        verdict = compare(look.group[limit.measure], limit.comparison, rung.value * scale)
+    def _meets_of_group(self, limit: Limit, rung: Rung, look: Look) -> bool | None:
+        verdict = compare(look.group[limit.measure], limit.comparison, rung.value * look.scale)
         if verdict and rung.conditions is not None:
             return self._holds_somewhere(rung.conditions, look)
         return verdict
 
-    def _meeting(self, limit: Limit, rung: Rung, look: _Look, scale: float) -> list[str]:
-        """Return the sites that meet a rung, each with its own conditions."""
-        return [
-            site
-            for site, values in look.now.items()
-            if is_met(limit, rung, values, look.held, scale) is True
-            and (self.only_while is None or self.only_while.test(values, look.held) is not False)
-        ]
+    def _meeting(self, limit: Limit, rung: Rung, look: Look) -> list[str]:
+        """Return the sites that bear a rung out: those that meet it, or that the number of the group comes from."""
+        one, place = self.measures[limit.measure], limit.measure
+        if one.is_per_site:
+            return [
+                site
+                for site, values in look.now.items()
+                if is_met(limit, rung, values, look.held, look.scales.get(site, 1.0)) is True
+                and (self.only_while is None or self.only_while.test(values, look.held) is not False)
+            ]
+        return [site for site in look.known[place] if one.bears_out(look.said[place][site], limit, rung, look.scale)]
 
     def _positions(self, limit: Limit, sites: Iterable[str]) -> list[tuple[float, float]]:
         members = self.measures[limit.measure].members
         return [members[site].position for site in sites if site in members]
 
-    def _deciding(self, limit: Limit, rung: Rung, look: _Look, scale: float) -> tuple[list[str], Measured]:
-        """Return the sites that decide about a rung, and the number that stands for them: the worst of theirs."""
+    def _standing_for(self, limit: Limit, meeting: Sequence[str], look: Look) -> Measured:
+        """Return the number that stands for a limit: the group's, or the worst of the sites that meet it."""
         place = limit.measure
-        one = self.measures[place]
-        if not one.is_per_site:
-            return list(look.known[place]), look.group[place]
-        meeting = self._meeting(limit, rung, look, scale)
+        if not self.measures[place].is_per_site:
+            return look.group[place]
         found = [look.now[site][place] for site in meeting] or [values[place] for values in look.now.values()]
         known = [each for each in found if each.value is not None]
         if not known:
-            return meeting, UNKNOWN
+            return UNKNOWN
         worst = max if limit.comparison.rises else min
         value = worst(each.value for each in known if each.value is not None)
-        return meeting, Measured(value, Bound.EXACT, max(each.newest_at for each in known))
+        return Measured(value, Bound.EXACT, max(each.newest_at for each in known))
 
     # Going down
 
-    def _good_side(self, look: _Look, scale: float) -> Sides:
+    def _good_side(self, look: Look) -> Sides:
         """Return per rank whether all limits are on its good side; a rank without limits follows the one above."""
         sides: list[bool | None] = []
         for rank in (4, 3, 2, 1):
             answers = [
-                self._is_good(limit, rung.leave * scale, quorum, look)
+                self._is_good(limit, rung.leave, quorum, look)
                 for limit, rung, quorum in self._rungs()
                 if rung.rank == rank and rung.is_judged
             ]
@@ -368,12 +332,13 @@ class AreaJudge:
         red, orange, yellow, blue = sides
         return blue, yellow, orange, red
 
-    def _is_good(self, limit: Limit, bound: float, quorum: Quorum, look: _Look) -> bool | None:
+    def _is_good(self, limit: Limit, bound: float, quorum: Quorum, look: Look) -> bool | None:
         """Tell whether too few sites are left on the bad side of a number; a site that fell silent there may be."""
         comparison, place = strictly_good(limit.comparison), limit.measure
         if not self.measures[place].is_per_site:
-            return compare(look.group[place], comparison, bound)
-        answers = {site: compare(values[place], comparison, bound) for site, values in look.now.items()}
+            return compare(look.group[place], comparison, bound * look.scale)
+        bounds = {site: bound * look.scales.get(site, 1.0) for site in look.now}
+        answers = {site: compare(values[place], comparison, bounds[site]) for site, values in look.now.items()}
         bad = [site for site, answer in answers.items() if answer is False]
         if quorum.holds(self._positions(limit, bad)):
             return False
@@ -382,13 +347,13 @@ class AreaJudge:
             for site, answer in answers.items()
             if answer is None
             and look.last[site][place].value is not None
-            and compare(look.last[site][place], comparison, bound) is not True
+            and compare(look.last[site][place], comparison, bounds[site]) is not True
         ]
         if quorum.holds(self._positions(limit, [*bad, *doubtful])):
             return None
         return True if any(answer is not None for answer in answers.values()) else None
 
-    def _is_clear(self, look: _Look) -> bool | None:
+    def _is_clear(self, look: Look) -> bool | None:
         if self.clear_when is not None:
             members = [self._holds_everywhere(member, look) for member in self.clear_when.members]
             return combine(members, any_of=self.clear_when.any_of)
@@ -399,7 +364,7 @@ class AreaJudge:
         ]
         return combine(answers, any_of=False)
 
-    def _holds_everywhere(self, condition: Condition, look: _Look) -> bool | None:
+    def _holds_everywhere(self, condition: Condition, look: Look) -> bool | None:
         """Tell whether a condition for the end holds for the group, or at every site that has it."""
         if not self.measures[condition.measure].is_per_site:
             return condition.test(look.group, look.held)
@@ -411,7 +376,7 @@ class AreaJudge:
             answers.append(answer)
         return combine(answers, any_of=False) if answers else None
 
-    def _holds_somewhere(self, conditions: Conditions, look: _Look) -> bool | None:
+    def _holds_somewhere(self, conditions: Conditions, look: Look) -> bool | None:
         """Tell whether conditions hold for the group; on numbers of sites, at any one of them."""
         if not self.sites or not any(self.measures[member.measure].is_per_site for member in conditions.members):
             return conditions.test(look.group, look.held)
@@ -419,7 +384,7 @@ class AreaJudge:
 
     # Gaps, silence, and waking
 
-    def _note_gaps(self, memory: Memory, look: _Look) -> bool:
+    def _note_gaps(self, memory: AreaMemory, look: Look) -> bool:
         broke_off = False
         for place, one in enumerate(self.measures):
             found = [values[place] for values in look.now.values()] if one.is_per_site else [look.group[place]]
@@ -451,34 +416,14 @@ class AreaJudge:
             compare(set_against(one.spec, view.values[place][site], ()), good, rung.leave) is False for site in silent
         )
 
-    def _wake_in(self, memory: Memory, view: AreaView, instant: int) -> int | None:
+    def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int) -> int | None:
         """Return when it will be otherwise although nothing comes: a streak grows long enough, an alert grows old."""
-        streaks = [
-            rung.holding.hold - (instant - streak.since)
-            for (_, rung, _), streak in zip(self._rungs(), memory.streaks, strict=True)
-            if streak.since is not None and not rung.holding.has_gaps
-        ]
+        holdings = [rung.holding for _, rung, _ in self._rungs()]
+        holdings += [condition.holding for condition in self.timed if condition.holding is not None]
+        streaks = wake_in(holdings, (*memory.streaks, *memory.runs), instant)
         drops = [
             one.alerts.changes_in(records.values(), instant)
             for one, records in zip(self.measures, view.records, strict=True)
             if one.alerts is not None
         ]
-        return min((wait for wait in (*streaks, *drops) if wait is not None and wait > 0), default=None)
-
-
-def _side_of(sector: Sector, group: Sequence[Measured]) -> Callable[[tuple[float, float]], bool]:
-    """Return the test whether a position lies to the sector's side of the wind; without a wind all do."""
-    wind = steady_wind(group[sector.direction].value, group[sector.speed].value)
-    return lambda position: in_sector(sector.origin, position, wind, sector.spread, downwind=sector.is_downwind)
-
-
-def _of_group(one: AreaMeasure, said: Mapping[str, Said], records: Iterable[AlertRecord], instant: int) -> Measured:
-    """Return the one number of the group, where it has one."""
-    if one.alerts is not None:
-        return one.alerts.value(records, instant)
-    return UNKNOWN if one.aggregate is None else one.aggregate(list(said.values()), len(one.members))
-
-
-def member_key(place: int, site: str) -> str:
-    """Return the key under which a site's silence is counted for one measure."""
-    return f"{place}|{site}"
+        return min((wait for wait in (streaks, *drops) if wait is not None and wait > 0), default=None)

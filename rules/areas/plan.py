@@ -7,9 +7,9 @@ from citybrain.alerts import AlertEvent
 from citybrain.geometry import distance_m
 from citybrain.registry import Registry
 from rules.areas.grouping import Group, Grouping
-from rules.areas.state import GroupPlan
+from rules.areas.state import GroupJudge, GroupPlan
 from rules.publishing import THE_SITE
-from rules.rule import Judge, Rule, Ties
+from rules.rule import Rule, Ties
 from rules.spans import Spans
 
 OVER_SITES, OVER_ALERTS, OVER_HAZARDS = 1, 2, 3  # The orders: each sees alerts of the ones before it.
@@ -23,6 +23,14 @@ class Listening:
     rules: frozenset[str]
     near: Mapping[str, frozenset[str]] | None = None  # Group -> sites whose alerts count; None: those inside it.
     reach_m: float | None = None  # And whatever else lies so near to it.
+    sites: frozenset[str] | None = None  # Only alerts about these sites; None: about any.
+    counties: tuple[str, ...] = ()  # Of alerts that are about no site, only those in these counties; empty: in any.
+
+    def minds(self, event: AlertEvent) -> bool:
+        """Tell whether an alert is of those that the rule wants, wherever its groups lie."""
+        if event.subject.site is not None:
+            return self.sites is None or event.subject.site in self.sites
+        return not self.counties or event.county in self.counties
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,9 @@ class BoundRule:
     rule: Rule
     order: int
     grouping: Grouping
-    judges: Mapping[str, tuple[Group, Judge]]  # By group.
+    judges: Mapping[str, tuple[Group, GroupJudge]]  # By group.
     members: Mapping[str, tuple[frozenset[str], ...]]  # Group -> per measure the sites that it listens to.
-    measures: int
+    measures: tuple[str, ...]  # A signature of each.
     listening: tuple[Listening, ...]
     keep: int  # How long a closed alert may matter, milliseconds.
     ties: Callable[[Group], Ties]
@@ -89,7 +97,8 @@ class AreaPlan:
         """Return the groups of an order that an alert belongs to, each with the measures that count it."""
         found: dict[str, list[int]] = {}
         for bound, listening in self._by_alert.get(event.rule.id, ()):
-            if bound.order == order:
+            is_told = bound.rule.is_trial or not event.trial  # A rule on trial moves nothing but others on trial.
+            if bound.order == order and is_told and listening.minds(event):
                 for group in self._groups_around(bound, listening, event):
                     found.setdefault(f"{bound.rule.id}/{group}", []).append(listening.place)
         return [(self.plans[key], places) for key, places in sorted(found.items())]
@@ -111,11 +120,6 @@ class AreaPlan:
                 and distance_m(group.position, subject.position) <= listening.reach_m
             )
         ]
-
-    def named_by(self, rule_id: str) -> frozenset[str]:
-        """Return the rules whose alerts a rule is about."""
-        named = (listening.rules for bound in self.rules if bound.rule.id == rule_id for listening in bound.listening)
-        return frozenset().union(*named)
 
     def group_count(self, rule_id: str) -> int:
         """Return at how many groups a rule is judged."""

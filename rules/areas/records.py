@@ -36,6 +36,14 @@ class AlertRecord:
             elif self.reached[place] is not None and self.left[place] is None:
                 self.left[place] = event.observed_at
 
+    def close(self, at: int) -> None:
+        """End it as of a time: its rule, or what it was about, is gone."""
+        self.rank = 0
+        self.left = [
+            at if came is not None and went is None else went
+            for came, went in zip(self.reached, self.left, strict=True)
+        ]
+
     def was_at(self, rank: int, instant: int, *, over: int) -> bool:
         """Tell whether it is at the rank or above, or was within the span before the instant."""
         if self.rank >= rank:
@@ -70,8 +78,9 @@ class AlertCount:
     distinct: Distinct | None
 
     def selected(self, records: Iterable[AlertRecord], instant: int) -> list[AlertRecord]:
-        """Return the alerts that count, each cause once where causes are told apart."""
+        """Return the alerts that count, the worst first, each cause once where causes are told apart."""
         found = [record for record in records if record.was_at(self.rank, instant, over=self.over)]
+        found.sort(key=lambda record: (-record.rank, record.rule, record.identifier))
         if self.distinct is None:
             return found
         kept: dict[str, AlertRecord] = {}

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from citybrain.alerts import Evidence
-from rules.areas.judge import AreaJudge, AreaView
+from rules.areas.judge import AreaJudge, AreaMemory
+from rules.areas.measure import AreaView
 from rules.rule import Finding
 from rules.seasons import in_season
-from rules.threshold import Memory
+from rules.signals import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,21 @@ class SeasonalAreaJudge(AreaJudge):
 
     as_of: Callable[[int], AreaJudge] = field(kw_only=True)
 
-    def judge(self, memory: Memory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+    def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
+        """Tell that it always may: what is near in one season is not in another."""
+        return True
+
+    def is_blind(self, view: AreaView) -> bool:
+        """Tell whether a limit of the season has nobody left to speak."""
+        return self.as_of(view.newest_at).is_blind(view)
+
+    def judge(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group against the limits of the season."""
         now = self.as_of(instant)
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
         return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
-    def evidence(self, memory: Memory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit of the season that decides about the rank."""
         return self.as_of(instant).evidence(memory, view, instant, rank=rank, zone=zone)
 

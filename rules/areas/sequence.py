@@ -14,9 +14,20 @@ from rules.rule import Finding, Rule
 _WORDS = Words("依次发生的报警数", "Alerts one after the other")
 
 
+@dataclass(slots=True)
+class Chain:
+    """The alerts that came in order, first to last, and when the last did; empty while there are none.
+
+    It holds while the last is open, however long ago the first was closed and forgotten.
+    """
+
+    alerts: tuple[str, ...] = ()
+    since: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SequenceJudge:
-    """A sequence rule bound to one group. It remembers nothing but the alerts themselves."""
+    """A sequence rule bound to one group."""
 
     rule: Rule
     timing: Timing
@@ -29,10 +40,11 @@ class SequenceJudge:
     has_wakes: ClassVar[bool] = True
     is_about_silence: ClassVar[bool] = False
 
-    def new_memory(self, _zones: Sequence[str] = ()) -> None:
-        """Return nothing: the alerts are the memory."""
+    def new_memory(self, _zones: Sequence[str] = ()) -> Chain:
+        """Return the memory of a group where nothing came in order."""
+        return Chain()
 
-    def is_quiet(self, memory: None, view: AlertsView, instant: int) -> bool:
+    def is_quiet(self, memory: Chain, view: AlertsView, instant: int) -> bool:
         """Tell that it is not known without looking."""
         return False
 
@@ -40,33 +52,43 @@ class SequenceJudge:
         """Tell that it never is: an alert that is not there is an answer."""
         return False
 
-    def judge(self, memory: None, view: AlertsView, instant: int, *, is_open: bool) -> Sequence[Finding]:
+    def judge(self, memory: Chain, view: AlertsView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge whether the alerts came in order; it holds while the last of them is open."""
         chain = self._chain(view)
-        is_met = chain is not None
-        since = self._came(chain[-1], len(chain) - 1) if chain is not None else None
-        verdict = Verdict(instant, self.rank if is_met else 0, since, (not is_met,) * 4, not is_met)
+        if chain is not None:
+            memory.alerts = tuple(record.identifier for record in chain)
+            memory.since = self._came(chain[-1], len(chain) - 1)
+        elif not self._goes_on(memory, view):
+            memory.alerts, memory.since = (), None
+        is_met = bool(memory.alerts)
+        verdict = Verdict(instant, self.rank if is_met else 0, memory.since, (not is_met,) * 4, not is_met)
         return (Finding(None, verdict),)
 
-    def evidence(self, memory: None, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
+    def evidence(self, memory: Chain, view: AlertsView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the alerts that came in order."""
-        chain = self._chain(view) or []
         return Evidence(
             measure="alerts",
             words=_WORDS,
-            value=float(len(chain)),
+            value=float(len(memory.alerts)),
             unit="alerts",
             comparison="at_least",
             limit=float(len(self.ranks)),
             window=self.within,
-            alerts=tuple(record.identifier for record in chain),
+            alerts=memory.alerts,
         )
 
-    def dump(self, memory: None) -> Any:
-        """Return nothing, as there is no memory."""
+    def dump(self, memory: Chain) -> Any:
+        """Return the memory as plain data."""
+        return [memory.alerts, memory.since]
 
-    def load(self, data: Any) -> None:
-        """Return nothing, as there is no memory."""
+    def load(self, data: Any) -> Chain:
+        """Return the memory that `dump` wrote."""
+        return Chain(tuple(data[0]), data[1])
+
+    def _goes_on(self, memory: Chain, view: AlertsView) -> bool:
+        """Tell whether the last alert of the chain is still open at its rank."""
+        last = view.records[-1].get(memory.alerts[-1]) if memory.alerts else None
+        return last is not None and last.rank >= self.ranks[-1]
 
     def _came(self, record: AlertRecord, step: int) -> int:
         came = record.reached[self.ranks[step] - 1]
@@ -90,7 +112,9 @@ class SequenceJudge:
                 later = (
                     record
                     for record in candidates
-                    if self._came(record, step) >= earliest and (not is_last or record.rank >= self.ranks[step])
+                    if record.identifier not in {one.identifier for one in chain}
+                    and self._came(record, step) >= earliest
+                    and (not is_last or record.rank >= self.ranks[step])
                 )
                 found = next(later, None)
                 if found is None or self._came(found, step) - self._came(first, 0) > self.within:

@@ -4,7 +4,7 @@ Signals and events are held back until the log has moved past their `at`, and ar
 of one instant together: how records of one moment are spread over partitions, or stand in a trace, makes no difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,11 +13,13 @@ import orjson
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.model import Reset, Status
-from rules.areas.engine import AreaEngine, Input, orphaned
+from rules.areas.engine import AreaEngine, Input
 from rules.areas.plan import AreaPlan
+from rules.explain import ended
 from rules.signals import Signal
+from rules.site_state import last_events
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class AreaStage:
@@ -25,6 +27,8 @@ class AreaStage:
 
     def __init__(self, plan: AreaPlan, *, status: Status = Status.ACTUAL, drill: str | None = None) -> None:
         self._plan = plan
+        self._status = status
+        self._drill = drill
         self._engines = {order: AreaEngine(plan, order, status=status, drill=drill) for order in plan.orders}
         self._held: list[Input] = []
         self._resets: list[Reset] = []
@@ -40,7 +44,7 @@ class AreaStage:
     ) -> list[AlertEvent]:
         """Take in what a record of a moment gave; return what is known once the log is past the moment before."""
         decided = self.finish() if self._at is not None and at > self._at else []
-        self._at = at
+        self._at = at if self._at is None else max(at, self._at)
         self._held += signals
         self._held += events
         self._resets += resets
@@ -50,6 +54,12 @@ class AreaStage:
         """Judge all that is held back, and the time up to now."""
         if self._at is None:
             return []
+        if (
+            not self._held
+            and not self._resets
+            and all(engine.move_quietly(self._at) for engine in self._engines.values())
+        ):
+            return []  # By far the most common case.
         inputs, self._held = sorted(self._held, key=_order), []
         decided: list[AlertEvent] = []
         for engine in self._engines.values():
@@ -67,32 +77,45 @@ class AreaStage:
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes. Nothing may be held back."""
         assert not self._held, "a snapshot is taken after `finish`"
+        assert not self._resets, "a snapshot is taken after `finish`"
         data = {
             "version": SNAPSHOT_VERSION,
+            "status": self._status.value,
+            "drill": self._drill,
             "at": self._at,
             "engines": {str(order): engine.dump() for order, engine in self._engines.items()},
         }
         return orjson.dumps(data)
 
-    def restore(self, snapshot: bytes) -> list[AlertEvent]:
+    def restore(self, snapshot: bytes, open_events: Iterable[AlertEvent]) -> list[AlertEvent]:
         """Take over the state of a snapshot; return the events that clear the alerts of what is gone.
 
-        Raises SnapshotError for torn bytes or another version.
+        `open_events` are the last ones of all alerts of the site stage that are open now. Under another rule set those
+        are counted that no rule counted before, and those that are no more are counted no longer. Raises SnapshotError
+        for torn bytes, another version, or the snapshot of a drill in a stage that is none (and the reverse).
         """
         try:
-            data = orjson.loads(snapshot)
-            return self._restore(data)
+            return self._restore(orjson.loads(snapshot), list(open_events))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise SnapshotError(f"the snapshot is torn: {error!r}") from error
 
-    def _restore(self, data: dict[str, Any]) -> list[AlertEvent]:
+    def _restore(self, data: dict[str, Any], open_events: list[AlertEvent]) -> list[AlertEvent]:
         if data["version"] != SNAPSHOT_VERSION:
             raise SnapshotError(f"the snapshot has version {data['version']}, expected {SNAPSHOT_VERSION}")
+        if (data["status"], data["drill"]) != (self._status.value, self._drill):
+            raise SnapshotError(f"the snapshot is of status {data['status']}, expected {self._status.value}")
         self._at, self._held = data["at"], []
-        events: list[AlertEvent] = []
-        for order, dumped in data["engines"].items():
-            engine = self._engines.get(int(order))
-            events += engine.load(dumped) if engine is not None else orphaned(dumped, self._plan.catalog)
+        dumps = list(data["engines"].values())
+        living = max((dumped["living"] for dumped in dumps), default=0)
+        groups = {key: group for dumped in dumps for key, group in dumped["groups"].items()}
+        plans = self._plan.plans
+        gone = [event for key, group in groups.items() if key not in plans for event in last_events(group["standing"])]
+        events = [ended(event, catalog=self._plan.catalog, at=self._at or 0) for event in gone]
+        for order, engine in self._engines.items():
+            own = {key: group for key, group in groups.items() if key in plans and plans[key].order == order}
+            events += engine.load({"at": self._at, "living": living, "groups": own})
+            engine.reconcile(open_events)
+            open_events += engine.open_events
         return events
 
 

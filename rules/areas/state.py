@@ -1,19 +1,25 @@
 """What the area stage remembers of one rule at one group, and the plan that it follows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from citybrain.alerts import Subject
 from citybrain.registry import Registry
+from rules.areas.coupling import CouplingJudge
 from rules.areas.grouping import Group
+from rules.areas.judge import AreaJudge
+from rules.areas.measure import member_key
 from rules.areas.records import AlertRecord, load_record
+from rules.areas.sequence import SequenceJudge
 from rules.deadlines import LogClock
 from rules.measures import Bound, Measured
 from rules.publishing import Standing
-from rules.rule import Heard, Judge, Ties
+from rules.rule import Heard, Ties
 from rules.series import Series
 from rules.spans import Spans
+
+GroupJudge = AreaJudge | CouplingJudge | SequenceJudge
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +28,8 @@ class GroupPlan:
 
     id: str
     group: Group
-    judge: Judge
-    measures: int  # How many the rule has.
+    judge: GroupJudge
+    measures: tuple[str, ...]  # What tells each measure of the rule from others: what it said outlives other limits.
     members: tuple[frozenset[str], ...]  # Per measure the sites that it listens to.
     periods: Mapping[str, int]  # Of the sites, milliseconds; by site.
     keep: int  # How long a closed alert may matter, milliseconds.
@@ -39,7 +45,8 @@ class GroupState:
     plan: GroupPlan
     clock: LogClock
     standing: Standing
-    values: list[dict[str, Measured]]
+    values: list[dict[str, Measured]]  # Per measure, the last that each site said.
+    mute: list[set[str]]  # Per measure, the sites that have said since that they do not know.
     records: list[dict[str, AlertRecord]]
     heard: dict[str, Heard] = field(default_factory=dict)
     newest_at: int = 0  # The instant that it was judged as of, at least.
@@ -81,6 +88,8 @@ class GroupState:
     def dump(self) -> dict[str, Any]:
         """Return the state as plain data, but for its standing."""
         return {
+            "measures": self.plan.measures,
+            "mute": [sorted(sites) for sites in self.mute],
             "values": [
                 {site: [found.value, found.bound.value, found.newest_at] for site, found in sorted(values.items())}
                 for values in self.values
@@ -95,18 +104,25 @@ class GroupState:
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Take over what `dump` wrote; what belongs to sites or measures that are gone is left behind."""
-        for values, dumped in zip(self.values, data["values"], strict=False):
-            values.update({site: Measured(one[0], Bound(one[1]), one[2]) for site, one in dumped.items()})
-        for records, dumped in zip(self.records, data["records"], strict=False):
-            records.update({identifier: load_record(one) for identifier, one in dumped.items()})
+        before = {signature: place for place, signature in enumerate(data["measures"])}
         spans = self.plan.judge.silent_after
-        self.heard = {key: Heard(*one) for key, one in data["heard"].items() if key in spans}
         self.newest_at = data["newest_at"]
+        for place, signature in enumerate(self.plan.measures):
+            if (old := before.get(signature)) is None:
+                continue
+            members = self.plan.members[place] if self.plan.members else frozenset()
+            values = {site: one for site, one in data["values"][old].items() if site in members}
+            self.values[place] = {site: Measured(one[0], Bound(one[1]), one[2]) for site, one in values.items()}
+            self.mute[place] = set(data["mute"][old]) & members
+            self.records[place] = {key: load_record(one) for key, one in data["records"][old].items()}
+            for site in members:
+                heard = data["heard"].get(member_key(old, site))
+                if heard is not None and member_key(place, site) in spans:
+                    self.heard[member_key(place, site)] = Heard(*heard)
 
 
 def new_group(plan: GroupPlan, clock: LogClock) -> GroupState:
     """Return the state of a group that nothing was heard of yet."""
-    values: Sequence[dict[str, Measured]] = [{} for _ in range(plan.measures)]
-    records: Sequence[dict[str, AlertRecord]] = [{} for _ in range(plan.measures)]
     standing = Standing(plan.judge, 0, plan.judge.new_memory(), spans=plan.spans)
-    return GroupState(plan, clock, standing, list(values), list(records))
+    count = range(len(plan.measures))
+    return GroupState(plan, clock, standing, [{} for _ in count], [set() for _ in count], [{} for _ in count])

@@ -13,7 +13,8 @@ from citybrain.sites import Site
 from citybrain.units import Quantity, parse_quantity
 from rules.areas.across import Across, Aggregate, Counted, aggregate
 from rules.areas.grouping import Group, Grouping
-from rules.areas.judge import AreaJudge, AreaMeasure, Member, Quorum, Sector
+from rules.areas.judge import AreaJudge
+from rules.areas.measure import AreaMeasure, Member, Quorum, Sector
 from rules.areas.records import AlertCount
 from rules.areas.seasons import seasonal_area
 from rules.binding.ground import Ground, GroupGround, GroupHere, Named, SiteHere
@@ -35,6 +36,7 @@ from rules.threshold import Limit, Tighten
 
 WIND_STATION = "weather-station"
 WIND_AGE_MAX = 30 * MINUTE  # An older wind is not known [E].
+_STRICT = (Comparison.ABOVE, Comparison.AT_MOST)
 _WIND = ("wind_direction", "wind_speed")
 
 
@@ -114,10 +116,21 @@ class AreaBinder(LimitsBinder):
             if place is not None and place not in measures and _offers(self.places[place], site):
                 measures[place] = self._measure(self.places[place], site)
         silences = tuple(place for place in sorted(heard) if self.places[place].silence)
-        spans = {span for place in silences for span in _spans(self.places[place], site)}
+        spans = {span for place in silences for span in self._spans(place, site)}
         told = tuple(measures.get(place) for place in self.places)
         fingerprint = self._rule.fingerprint
         return Sender(self._rule.id, fingerprint, told, silences, tuple(sorted(spans)), site.period)
+
+    def _spans(self, place: int, site: SiteHere) -> list[int]:
+        """Return the silences at which a site comes to count, milliseconds; strictly above is a moment later."""
+        counted = self._counted(self.places[place])
+        if counted is not None:
+            found = [(counted.comparison, counted.limit)]
+        else:
+            judges = [bound.judge for bound in self.groups]
+            found = [crossing for judge in judges for crossing in judge.crossings(place)]
+        spans = (round(periods * site.period) + (comparison in _STRICT) for comparison, periods in found)
+        return sorted(set(spans))
 
     def _add_wind(self) -> None:
         """Add the wind of the nearest station where a place lies to one side of it, if anything measures wind."""
@@ -215,6 +228,7 @@ class AreaBinder(LimitsBinder):
             words=words_of(entry, self._registry),
             members={site.id: self._member(place, entry, site) for site in sites},
             aggregate=self._aggregate(entry, counted),
+            across=entry.across,
             counted=counted,
             alerts=_alert_count(entry),
             sector=self._sector(entry, group),
@@ -323,15 +337,6 @@ def _is_to_wind(entry: AreaMeasureEntry) -> bool:
 
 def _offers(entry: AreaMeasureEntry, site: Site) -> bool:
     return bool(entry.silence) or bool(set(inputs_of(entry)) & set(site.metrics))
-
-
-def _spans(entry: AreaMeasureEntry, site: Site) -> list[int]:
-    """Return the silences at which a site comes to count, milliseconds; strictly above is a moment later."""
-    if entry.sites_where is None:
-        return [site.period]
-    comparison = entry.sites_where.comparison
-    periods = number_in(parse_quantity(getattr(entry.sites_where, comparison.value).quantity), "periods")
-    return [round(periods * site.period) + (comparison is Comparison.ABOVE)]
 
 
 def _present_only(conditions: Conditions | None, present: list[bool]) -> Conditions | None:

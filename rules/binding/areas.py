@@ -13,8 +13,10 @@ from rules.binding.area import AreaBinder, span_of
 from rules.binding.ground import Ground
 from rules.rule import Rule, Ties
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
+from rules.shape.no_data import NoDataRule
 from rules.shape.places import Where
 from rules.shape.rule import RuleEntry
+from rules.shape.threshold import ThresholdRule
 from rules.signals import Sender
 
 OverSites = AreaRule | CouplingRule | SequenceRule
@@ -50,7 +52,7 @@ class AreaSetBinder:
         self._rules = rules
         self._registry = registry
         self._concerns = concerns
-        self._couplings = {rule_id for rule_id, (entry, _) in rules.items() if isinstance(entry, CouplingRule)}
+        self._entries = {rule_id: entry for rule_id, (entry, _) in rules.items()}
 
     def bind(self, catalog: str) -> BoundAreas:
         """Return the whole stage."""
@@ -72,8 +74,10 @@ class AreaSetBinder:
         return [site for site in self._registry.sites.values() if self._concerns(entry.where, site)]
 
     def _area(self, entry: AreaRule, rule: Rule, binder: AreaBinder) -> BoundRule:
+        # Beside measures of sites, `where` says which sites those are, and not whose alerts count.
+        is_alone = all(measure.alerts for measure in entry.area_measures().values())
         listening = tuple(
-            self._listening(place, measure.alerts, measure.place, binder.grouping)
+            self._listening(place, measure.alerts, measure.place, binder.grouping, entry.where if is_alone else Where())
             for place, measure in binder.places.items()
             if measure.alerts
         )
@@ -85,7 +89,7 @@ class AreaSetBinder:
             members={
                 bound.group.id: tuple(frozenset(one.members) for one in bound.judge.measures) for bound in binder.groups
             },
-            measures=len(binder.places),
+            measures=tuple(f"{binder.name_at(place)}={one!r}" for place, one in binder.places.items()),
             listening=listening,
             keep=max((span_of(measure) for measure in binder.places.values() if measure.alerts), default=0),
             ties=self._ties(entry),
@@ -98,38 +102,52 @@ class AreaSetBinder:
 
     def _coupling(self, entry: CouplingRule, rule: Rule) -> BoundRule:
         binder = CouplingBinder(entry, rule, self._registry, self._sites(entry))
-        listening = self._listening(0, entry.measure.alerts, entry.measure.place, binder.grouping)
-        judges = {bound.group.id: (bound.group, bound.judge) for bound in binder.groups}
-        return BoundRule(rule, OVER_HAZARDS, binder.grouping, judges, {}, 1, (listening,), 0, self._ties(entry))
+        measure = entry.measure
+        return BoundRule(
+            rule=rule,
+            order=OVER_HAZARDS,
+            grouping=binder.grouping,
+            judges={bound.group.id: (bound.group, bound.judge) for bound in binder.groups},
+            members={},
+            measures=(repr(measure),),
+            listening=(self._listening(0, measure.alerts, measure.place, binder.grouping, entry.where),),
+            keep=0,
+            ties=self._ties(entry),
+        )
 
     def _sequence(self, entry: SequenceRule, rule: Rule) -> BoundRule:
         binder = SequenceBinder(entry, rule, self._registry, self._sites(entry))
         listening = tuple(
-            self._listening(place, (step.alert,), step.place, binder.grouping) for place, step in enumerate(entry.steps)
+            self._listening(place, (step.alert,), step.place, binder.grouping, entry.where)
+            for place, step in enumerate(entry.steps)
         )
-        judges = {bound.group.id: (bound.group, bound.judge) for bound in binder.groups}
         return BoundRule(
-            rule,
-            OVER_HAZARDS,
-            binder.grouping,
-            judges,
-            {},
-            len(entry.steps),
-            listening,
-            entry.within,
-            self._ties(entry),
+            rule=rule,
+            order=OVER_HAZARDS,
+            grouping=binder.grouping,
+            judges={bound.group.id: (bound.group, bound.judge) for bound in binder.groups},
+            members={},
+            measures=tuple(repr(step) for step in entry.steps),
+            listening=listening,
+            keep=entry.within,
+            ties=self._ties(entry),
         )
 
-    def _listening(self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping) -> Listening:
-        rules = self._rules.keys() - self._couplings if alerts == "any" else set(alerts)
+    def _listening(
+        self, place: int, alerts: Iterable[str], word: PlaceWord | None, grouping: Grouping, where: Where
+    ) -> Listening:
+        rules = frozenset(_counted(alerts, self._entries)) & self._rules.keys()
+        sites = None
+        if where != Where():
+            sites = frozenset(site.id for site in self._registry.sites.values() if self._concerns(where, site))
         if word is None:
-            return Listening(place, frozenset(rules))
+            return Listening(place, rules, sites=sites, counties=where.county)
         near = {
             group.id: frozenset(sites_from(self._registry, group.origin, word))
             for group in grouping.groups.values()
             if group.origin is not None
         }
-        return Listening(place, frozenset(rules), near, word.reach_m)
+        return Listening(place, rules, near, word.reach_m, sites, where.county)
 
     def _ties(self, entry: OverSites) -> Callable[[Group], Ties]:
         def of_group(group: Group) -> Ties:
@@ -147,3 +165,27 @@ class AreaSetBinder:
             return False
         kinds = {self._registry.zones[zone].kind for zone in group.zones}
         return where.zone is None or bool(kinds & set(where.zone.kind)) or where.zone.id in group.zones
+
+
+def counted_by(entry: RuleEntry, entries: Mapping[str, RuleEntry]) -> frozenset[str]:
+    """Return the rules whose alerts a rule is about, out of those that there are."""
+    named: list[Iterable[str]] = []
+    if isinstance(entry, AreaRule):
+        named = [measure.alerts for measure in entry.area_measures().values()]
+    elif isinstance(entry, CouplingRule):
+        named = [entry.measure.alerts]
+    elif isinstance(entry, SequenceRule):
+        named = [(step.alert,) for step in entry.steps]
+    return frozenset().union(*(_counted(alerts, entries) for alerts in named))
+
+
+def _counted(alerts: Iterable[str], entries: Mapping[str, RuleEntry]) -> Iterable[str]:
+    """Return the rules that `alerts` names; `any` is every hazard, and a sensor that fails is none."""
+    if alerts != "any":
+        return alerts
+    return [name for name, entry in entries.items() if _is_about_hazard(entry)]
+
+
+def _is_about_hazard(entry: RuleEntry) -> bool:
+    is_quality = isinstance(entry, ThresholdRule) and entry.type == "quality"
+    return not is_quality and not isinstance(entry, CouplingRule | NoDataRule)

@@ -202,7 +202,8 @@ class LimitsBinder:
         if not isinstance(attribute, Quantity):
             return None
         number = number_in(attribute, unit) * (1.0 if value.times is None else value.times)
-        return number + (0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit))
+        number += 0.0 if value.plus is None else number_in(parse_quantity(value.plus), unit)
+        return round(number, 9)  # 0.7 m and 0.2 m are 0.9 m: a value right at the limit must meet it.
 
 
 class ThresholdBinder(LimitsBinder):

@@ -13,7 +13,7 @@ from rules.check.limits import LimitsCheck
 from rules.shape.area import AreaMeasureEntry, AreaRule, CouplingRule, GroupEntry, SequenceRule
 from rules.shape.conditions import ConditionList, ConditionsEntry
 from rules.shape.limits import BandEntry, LevelEntry, LimitEntry
-from rules.shape.rule import RuleEntry
+from rules.shape.rule import RuleEntry, RuleStatus
 from rules.shape.values import QuorumEntry, Value
 
 
@@ -164,6 +164,8 @@ class AreaCheck(LimitsCheck):
                 yield self._unknown(loc, "R260", name, others)
             elif is_about_alerts(other) and not (isinstance(rule, CouplingRule | SequenceRule) and is_area(other)):
                 yield self.document.problem(loc, "R262", key=name)
+            elif other.status is RuleStatus.DRAFT and rule.status is not RuleStatus.DRAFT:
+                yield self.document.problem(loc, "R271", key=name)
 
 
 def _is_of_group(measure: AreaMeasureEntry) -> bool:

@@ -60,7 +60,7 @@ class LimitsCheck(ActiveCheck):
         return OWN_UNIT if measure.metric == ANY_METRIC and is_own else unit_of(measure, self.registry)
 
     def _operand(self, loc: Loc, name: str, measure: MeasureEntry, rule: LimitedRule) -> Iterator[Problem]:
-        """Check what a measure is set against: of its own unit, and not set against anything itself."""
+        """Check what a measure is set against: of its own unit, and itself set against a plain one at most."""
         operand = measure.operand
         assert operand is not None, "the caller has looked"
         place = (*loc, next(word for word in OPERANDS if getattr(measure, word) is not None))
@@ -80,7 +80,7 @@ class LimitsCheck(ActiveCheck):
         other = others.get(operand.measure)
         if other is None:
             yield self._unknown((*place, "measure"), "R207", operand.measure, others)
-        elif other.operand is not None or operand.measure == name:
+        elif operand.measure == name or not _may_be_operand(other, rule):
             yield self.document.problem(place, "R220", key=operand.measure)
         elif self._measure(loc, other, rule) is None and self._unit_of(other) != unit:
             found = f"{operand.measure} ({self._unit_of(other)})"
@@ -224,3 +224,13 @@ def _keeps_range(measure: MeasureEntry) -> bool:
     return (
         is_plain and not is_changed and getattr(measure, "across", None) not in (Across.SUM, Across.COUNT, Across.SHARE)
     )
+
+
+def _may_be_operand(other: MeasureEntry, rule: LimitedRule) -> bool:
+    """Tell whether another measure may be set against this one: plain, or at one site a single step from it."""
+    if other.operand is None:
+        return True
+    if not isinstance(rule, ThresholdRule) or other.operand.own is not None:
+        return False
+    farther = rule.all_measures().get(other.operand.measure or "")
+    return farther is None or farther.operand is None

@@ -10,6 +10,7 @@ from citybrain.units import parse_quantity
 from rules.binding.units import metres_of, silence_of, unit_of
 from rules.check.area import AreaCheck
 from rules.check.base import Loc
+from rules.check.trial_zones import zone_problems
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule
 from rules.shape.forecast import ForecastRule
@@ -121,6 +122,7 @@ class RuleCheck(AreaCheck):
                     longest = max(longest, len(parse_series(text)))
                 except ValueError as error:
                     yield self.document.problem((*place, metric), "R110", **said_by(error))
+        yield from zone_problems(self.document, (*loc, "zones"), test.zones, self.registry)
         if len(test.positions) > longest:
             yield self.document.problem((*loc, "positions"), "R219", found=len(test.positions), values=longest)
 

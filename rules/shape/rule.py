@@ -15,6 +15,7 @@ from citybrain.sites import SiteId
 from rules.inhibition import Within
 from rules.shape.overrides import OverrideEntry
 from rules.shape.places import Where
+from rules.shape.trial_zones import TrialZone
 
 RuleId = Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 
@@ -51,6 +52,7 @@ class RuleTest(Entry):
     values: dict[Name, str] = {}
     sites: dict[SiteId, dict[Name, str]] = {}
     positions: tuple[tuple[float, float] | None, ...] = ()
+    zones: dict[SiteId, TrialZone] = {}  # Temporary zones that are there for this test alone.
     expect: tuple[Expected, ...]
 
     @model_validator(mode="after")

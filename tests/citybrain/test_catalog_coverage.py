@@ -51,6 +51,7 @@ STANDS_IN = [
     ("kitchen", 0, "store_temperature"),
     ("landslide-slope", 10000, "rain"),
     ("landslide-slope", 10000, "soil_moisture"),
+    ("mooring", 0, "dissolved_oxygen"),
     ("nature-reserve", 0, "pm25_1h"),
     ("nature-reserve", 0, "turbidity"),
     ("nature-reserve", 0, "laeq_1h"),

@@ -41,6 +41,7 @@ def rungs_of(judge, limit=0):
         pytest.param({"site": "warning_stage", "plus": "-0.5 m"}, 3.5, id="attribute plus"),
         pytest.param({"site": "warning_stage", "times": 1.5}, 6.0, id="attribute times"),
         pytest.param({"site": "warning_stage", "times": 1.5, "plus": "1 m"}, 7.0, id="first times, then plus"),
+        pytest.param({"site": "warning_stage", "times": 0.175, "plus": "0.2 m"}, 0.9, id="a sum to the last digit"),
     ],
 )
 def test_a_limit_becomes_a_number(bound, value, expected):

@@ -25,6 +25,14 @@ def test_sites_that_lack_an_attribute_are_named(rules_of, rule):
     assert not any(site in text.split() for site in having)
 
 
+def test_the_sites_of_a_band_are_named_once_for_its_two_sides(rules_of, rule):
+    low, high = {"site": "guarantee_stage", "plus": "-3 m"}, {"site": "guarantee_stage"}
+    banded = rule(where={"kind": ["river-gauge"]}, at_least=None, outside={"blue": ["0 m", "9 m"], "red": [low, high]})
+    ((code, text),) = said(rules_of(banded))
+    assert code == "R268"
+    assert "red" in text
+
+
 def test_a_rule_that_is_whole_everywhere_says_nothing(rules_of, rule):
     assert said(rules_of(rule())) == []
 

@@ -32,6 +32,21 @@ def test_one_measure_is_set_against_another(rig):
     assert driven.seen == ["70 blue firing"]
 
 
+def test_what_a_measure_is_set_against_may_be_set_against_a_plain_one(rig):
+    #  minute   0  5 10  15  20     whichever stands first
+    three = {
+        "drift": {"metric": "stage", "minus": {"measure": "net"}},
+        "net": {"metric": "stage", "over": "10min", "take": "mean", "minus": {"measure": "least"}},
+        "least": {"metric": "stage", "over": "10min", "take": "min"},
+    }
+    for names in (list(three), list(reversed(three))):
+        measures = {name: three[name] for name in names}
+        driven = rig(measure=None, measures=measures, limits=[{"measure": "drift", "at_least": {"blue": "4 m"}}])
+        driven.series("2 3 4 4.4 4.4")
+        # Minute 10: 4 - (3.5 - 3) = 3.5; minute 15: 4.4 - (4.2 - 4) = 4.2.
+        assert driven.seen == ["15 blue firing"]
+
+
 def test_a_divisor_of_zero_is_unknown(rig):
     two = {
         "share": {"metric": "stage", "divided_by": {"measure": "inflow"}},

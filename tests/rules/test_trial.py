@@ -80,3 +80,26 @@ def test_a_trial_sees_no_other_rule(rules_of, rule):
     test = {"name": "one", "site": "hs-a", "values": {"stage": "1 4 4 1"}, "expect": [FIRED, CLEARED]}
     rules = rules_of(rule(tests=[test]), rule(id="bb-01"))
     assert [result.has_passed for result in run_trials(rules, "aa-01")] == [True]
+
+
+def test_a_trial_may_declare_temporary_zones_of_its_own(rules_of, rule, city):
+    #   minute   0  5  10  15  20  25     in force from 10 to 20
+    fair = {"kind": "venue", "centre": [119.5, 28.5], "radius": "500 m", "from": "10min", "until": "20min"}
+    over = {"at": "20min", "level": "blue", "state": "cleared"}
+    test = {"name": "one", "site": "hs-a", "values": {"stage": "5*6"}, "zones": {"zn-fair": fair}}
+    rules = rules_of(
+        rule(where={"zone": {"kind": "venue"}}, tests=[{**test, "expect": [{**FIRED, "at": "10min"}, over]}])
+    )
+    assert [result.has_passed for result in run_trials(rules, "aa-01")] == [True]
+    assert "zn-fair" not in rules.registry.zones
+
+
+def test_an_attribute_of_a_zone_of_a_trial_counts(rules_of, rule):
+    zone = {"kind": "venue", "centre": [119.5, 28.5], "radius": "500 m", "until": "1h"}
+    low, high = ({**zone, "attributes": {"pool_limit": f"{metres} m"}} for metres in (4, 6))
+    tests = [
+        {"name": name, "site": "hs-a", "values": {"stage": "5*2"}, "zones": {"zn-fair": one}, "expect": expect}
+        for name, one, expect in (("low", low, [{**FIRED, "at": "0s"}]), ("high", high, []))
+    ]
+    rules = rules_of(rule(where={"zone": {"kind": "venue"}}, at_least={"blue": {"zone": "pool_limit"}}, tests=tests))
+    assert [result.has_passed for result in run_trials(rules, "aa-01")] == [True, True]

@@ -20,7 +20,21 @@ START = 1_781_913_600_000
 GOLDEN = {
     "readings": 6792,
     "rejections": {},
-    "raised": {"ew-01": 7, "fd-01": 3, "fd-03": 4, "fd-04": 4, "fr-03-detector": 2, "ts-02": 1},
+    "raised": {
+        "cd-03": 1,
+        "ew-01": 7,
+        "ew-03": 4,
+        "fd-01": 3,
+        "fd-01-county": 1,
+        "fd-02": 2,
+        "fd-03": 4,
+        "fd-04": 4,
+        "fd-11": 4,
+        "fr-03-detector": 2,
+        "fr-03-zone": 1,
+        "ts-01": 1,
+        "ts-02": 1,
+    },
     "highest": Level.RED,
 }
 

@@ -107,7 +107,7 @@ class AreaRig:
         rules = rules or self.rules
         engine, areas = Engine(rules), AreaStage(rules.areas.plan)
         engine.restore(self.engine.snapshot())
-        ended = areas.restore(self.areas.snapshot())
+        ended = areas.restore(self.areas.snapshot(), engine.open_events)
         self.rules, self.engine, self.areas = rules, engine, areas
         self.events += ended
         return ended
@@ -121,6 +121,12 @@ class AreaRig:
             + (" no_data" if event.no_data else "")
             for event in self.events
         ]
+
+
+@pytest.fixture(scope="session")
+def area_rig() -> type[AreaRig]:
+    """Return the class of rigs, for rules of the module."""
+    return AreaRig
 
 
 @pytest.fixture

@@ -176,3 +176,24 @@ def test_a_sequence_lasts_while_its_last_alert_is_open(rig):
     air(driven, 120, 120.0, 50.0)
     air(driven, 180, 50.0, 50.0)
     assert [line.split()[1:] for line in of(driven, "cc-03")] == [["orange", "firing"], ["orange", "cleared"]]
+
+
+def test_a_sequence_lasts_although_its_first_alert_is_long_forgotten(rig):
+    driven = rig(RAIN, HAZE, **{**SEQUENCE, "steps": [{"alert": "bb-02"}, {"alert": "bb-03"}]})
+    gauge = gauge_of(driven)
+    driven.send(0, {gauge: {"rain": 45.0}})
+    air(driven, 60, 120.0, 50.0)
+    for minute in range(61, 600, 60):
+        driven.send(minute, {gauge: {"rain": 0.0}})
+        air(driven, minute + 1, 120.0, 50.0)
+    assert of(driven, "cc-03") == ["60 orange firing"]
+    air(driven, 660, 50.0, 50.0)
+    assert of(driven, "cc-03") == ["60 orange firing", "660 orange cleared"]
+
+
+def test_one_alert_is_not_two_steps_of_a_sequence(rig):
+    driven = rig(HAZE, **{**SEQUENCE, "steps": [{"alert": "bb-03"}, {"alert": "bb-03"}]})
+    air(driven, 0, 120.0, 50.0)
+    assert of(driven, "cc-03") == []
+    air(driven, 60, 120.0, 120.0)
+    assert of(driven, "cc-03") == ["60 orange firing"]

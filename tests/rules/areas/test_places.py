@@ -89,3 +89,25 @@ def test_a_village_looks_at_the_gauges_upstream_of_it(rig, shipped):
     assert all(event.subject.zone != town for event in driven.areas.finish())
     driven.send(5, {gauges[0]: {"rain": 30.0}})
     assert any(event.subject.zone == town for event in driven.areas.finish())
+
+
+def test_a_share_is_of_the_sites_upwind_alone(rig, shipped):
+    # Two of the four detectors lie upwind of the air station between them; the others are not missed.
+    station = next(site for site in shipped.sites.values() if site.id == "aq-etdz-1")
+    driven = rig(
+        group_by={"site": "air-station"},
+        measure={
+            "metric": "combustible_gas",
+            "from": {"upwind": "5 km", "spread": "180 deg"},
+            "across": "share",
+            "sites_where": {"at_least": "10 %LEL"},
+        },
+        at_least={"blue": "100 %"},
+    )
+    east = [number for number in range(4) if shipped.sites[f"gd-etdz-{number + 1}"].position[0] > station.position[0]]
+    assert 0 < len(east) < 4
+    wind(driven, 0, 90.0)
+    driven.gas(0.5, *(12 if number in east else 1 for number in range(4)))
+    assert "0.5 blue firing" in [
+        line for line, event in zip(driven.seen, driven.events, strict=True) if event.subject.site == station.id
+    ]

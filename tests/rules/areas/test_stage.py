@@ -105,7 +105,8 @@ class Both:
         other = Both(self.rules, len(self.engines))
         for engine, old in zip(other.engines, self.engines, strict=True):
             engine.restore(old.snapshot())
-        assert other.areas.restore(self.areas.snapshot()) == []
+        open_events = [event for engine in other.engines for event in engine.open_events]
+        assert other.areas.restore(self.areas.snapshot(), open_events) == []
         assert other.areas.snapshot() == self.areas.snapshot()
         return other
 
@@ -190,4 +191,4 @@ def test_an_edited_rule_keeps_its_alert_and_starts_to_count_anew(rig, rules_of):
 @pytest.mark.parametrize("torn", [b"{}", b"[1]", b"{", b'{"version": 99}'], ids=["empty", "list", "torn", "version"])
 def test_a_torn_snapshot_is_refused(rules, torn):
     with pytest.raises(SnapshotError):
-        AreaStage(rules.areas.plan).restore(torn)
+        AreaStage(rules.areas.plan).restore(torn, ())
