@@ -45,33 +45,33 @@ _SIGNS: Mapping[IncidentKind, _Signs] = {
         *("rain", "flood", "landslide", "storm", "wind", "fog", "release", "navigation", "water-quality"), tail=DAY
     ),
     IncidentKind.FLOOD: _signs("flood", "release", "navigation", "water-quality", early=12 * HOUR, tail=DAY),
-    IncidentKind.PONDING: _signs("flood", "ponding", early=2 * HOUR),
-    IncidentKind.SMOKE: _signs("smoke", "air", "haze", "fire", tail=4 * HOUR),
-    IncidentKind.GAS: _signs("gas"),
-    IncidentKind.CROWDING: _signs("crowding", "access", "disturbance", early=3 * HOUR),
+    IncidentKind.PONDING: _signs("flood", early=2 * HOUR),
+    IncidentKind.SMOKE: _signs("smoke", "air", "haze", "fire", "forest-fire", tail=4 * HOUR),
+    IncidentKind.GAS: _signs("gas", "toxic-gas", "odour"),
+    IncidentKind.CROWDING: _signs("crowding", "access", "traffic", "disturbance", early=3 * HOUR),
     IncidentKind.DRIFT: _signs("navigation"),
     IncidentKind.BLACKOUT: _signs("blackout", "data-loss", tail=6 * HOUR),
     IncidentKind.INVERSION: _signs("air", "haze", "smoke", tail=DAY),
     IncidentKind.OZONE: _signs("air", "heat", tail=8 * HOUR),
-    IncidentKind.FIRE: _signs("fire", "smoke", "gas", "air"),
-    IncidentKind.STORE: _signs("food", "store", "cold-chain"),
+    IncidentKind.FIRE: _signs("fire", "smoke", "fire-water", "air"),
+    IncidentKind.STORE: _signs("food-temperature", "food-cluster"),
     IncidentKind.FROST: _signs("frost", "cold", "ice", early=12 * HOUR),
     IncidentKind.HEAT: _signs("heat", "air", early=6 * HOUR, tail=8 * HOUR),
     IncidentKind.FOG: _signs("fog", "haze"),
     IncidentKind.WIND: _signs("wind", "storm"),
-    IncidentKind.LOW_FLOW: _signs("low-water", "low-flow", "drought", tail=6 * HOUR),
+    IncidentKind.LOW_FLOW: _signs("low-water", "drought", "water-supply", tail=6 * HOUR),
     IncidentKind.RADIATION: _signs("radiation"),
-    IncidentKind.SPILL: _signs("water-quality", "drinking-water", "discharge", tail=8 * HOUR),
+    IncidentKind.SPILL: _signs("water-quality", "water-pollution", "drinking-water", "discharge", tail=8 * HOUR),
     IncidentKind.NOISE: _signs("noise", "disturbance"),
-    IncidentKind.JAM: _signs("access", "crowding"),
+    IncidentKind.JAM: _signs("traffic", "access", "crowding"),
 }
 # Known in whole counties.
 _WIDE = frozenset(
     {IncidentKind.STORM, IncidentKind.SMOKE, IncidentKind.BLACKOUT, IncidentKind.INVERSION, IncidentKind.OZONE}
     | {IncidentKind.FROST, IncidentKind.HEAT, IncidentKind.FOG, IncidentKind.WIND}
 )
-_COUPLING = "coupling"  # Several at once: any incident may be one of them.
-_ABOUT_SENSORS = frozenset({"data-loss", "blackout", "sensor"})
+_COUPLING = "coupling"  # Several at once: any incident may be one of them, but is not found by it.
+_ABOUT_SENSORS = frozenset({"data-loss", "data-quality", "blackout"})
 _FAULT_NOTICED = 6 * HOUR  # So long after a fault its alert, or what it upset, still belongs to it.
 
 
@@ -161,9 +161,10 @@ def score(truth: Truth, events: Iterable[AlertEvent], hazards: Mapping[str, str]
     """Return the score of the events of a run; `hazards` names the hazard of each rule, by its id."""
     alarms = alarms_of(events, hazards)
     findings = tuple(
-        Finding(incident, tuple(alarm for alarm in alarms if explains(incident, alarm))) for incident in truth.incidents
+        Finding(incident, tuple(alarm for alarm in alarms if alarm.hazard != _COUPLING and explains(incident, alarm)))
+        for incident in truth.incidents
     )
-    explained = {alarm.identifier for finding in findings for alarm in finding.alarms}
+    explained = {alarm.identifier for alarm in alarms if any(explains(one, alarm) for one in truth.incidents)}
     false = tuple(
         FalseAlarm(alarm, fault)
         for alarm in alarms

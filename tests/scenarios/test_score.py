@@ -12,9 +12,10 @@ from citybrain.codec import encode_event
 from citybrain.i18n import LANGUAGES
 from citybrain.instants import HOUR, MINUTE, SECOND, parse_instant
 from citybrain.model import Level, Scenario, Status, Words
+from rules.ruleset import load_rules
 from scenarios.page import page_of
 from scenarios.report import data_of, lines
-from scenarios.score import score
+from scenarios.score import _SIGNS, score
 from simulators.kinds import IncidentKind
 from simulators.mishaps import Episode
 from simulators.rates import FaultKind
@@ -94,7 +95,7 @@ def event(minute, rule="r-gas", site="gd-a", level=Level.YELLOW, state=State.FIR
         (event(-5), None, None),
         (event(241), None, None),
         (event(65, rule="r-rain"), None, None),
-        (event(65, rule="r-couple", site=None), 5, 25),
+        (event(65, rule="r-couple", site=None), None, None),
         (event(65, position=THERE), None, None),
         (event(65, site=None, position=THERE), 5, 25),
         (event(65, site=None, position=THERE, county=OTHER), None, None),
@@ -139,6 +140,17 @@ def test_what_nothing_explains_is_false_by_its_level():
     found = score(truth(incident()), [event(400), event(410, level=Level.RED), event(65)], HAZARDS)
     assert found.false_levels == {Level.RED: 1, Level.ORANGE: 0, Level.YELLOW: 1, Level.BLUE: 0}
     assert found.misses == ()
+
+
+def test_a_coupled_alarm_is_explained_by_one_of_its_incidents():
+    found = score(truth(incident()), [event(65, rule="r-couple", site=None)], HAZARDS)
+    assert found.false == ()
+    assert len(found.misses) == 1
+
+
+def test_the_hazards_of_the_signs_are_those_of_the_rules():
+    known = {checked.rule.hazard for checked in load_rules().rules.values()}
+    assert {hazard for signs in _SIGNS.values() for hazard in signs.hazards} <= known
 
 
 def test_a_false_alarm_names_the_fault_behind_it():
