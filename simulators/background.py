@@ -20,7 +20,6 @@ class Ordinary:
 
 # Ordinary values of clean water, quiet plants and sound stores; estimates.
 ORDINARY: Mapping[str, Ordinary] = {
-    "released_flow": Ordinary(12.0, 0.2),
     "inflow": Ordinary(15.0, 0.3),
     "outflow": Ordinary(14.0, 0.3),
     "traffic_index": Ordinary(2.0, 0.15, 1.2, 17.0),

@@ -25,12 +25,13 @@ class Course:
 
     def position(self, at: int) -> tuple[float, float]:
         """Return lon, lat as its receiver gives it, to 1e-5 degree (about a metre)."""
-        lon, lat = self._true_position(at)
+        lon, lat = self.true_position(at)
         lon += self._random.uniform(-_GPS_ERROR_DEGREES, _GPS_ERROR_DEGREES)
         lat += self._random.uniform(-_GPS_ERROR_DEGREES, _GPS_ERROR_DEGREES)
         return round(lon, 5), round(lat, 5)
 
-    def _true_position(self, at: int) -> tuple[float, float]:
+    def true_position(self, at: int) -> tuple[float, float]:
+        """Return lon, lat as no receiver gives it."""
         course = self._round(at)
         for drift in self._drifts:
             away = _share_away(drift, at - self._start - drift.starts)

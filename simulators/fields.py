@@ -10,6 +10,7 @@ from simulators.air import AirStation, Walk
 from simulators.background import Background
 from simulators.basins import BASINS, small_basin
 from simulators.boats import Course
+from simulators.changes import Changes
 from simulators.gas import GasDetector
 from simulators.parking import KERB_STAY, LOT_STAY, VISIT, Park, profile_of
 from simulators.rain import RainField
@@ -17,6 +18,7 @@ from simulators.rivers import Rivers
 from simulators.seeds import derived, noise
 from simulators.sound import NoiseMeter
 from simulators.storyline import Storyline
+from simulators.turbines import Turbines
 from simulators.weather import Weather
 from simulators.wet import GammaStation, Soil, StandingWater, TippingBucket
 
@@ -58,6 +60,7 @@ class World:
         ]
         self.rivers = Rivers((*BASINS, *others), self.rain, wetness=storyline.wetness, start=start)
         self._shared_air = Walk(seed, "air")
+        self._metrics = registry.metrics
 
     def park(self, site: Site) -> Park:
         """Return the spaces of a car park, berth section or visitor counter, full as the hour wants."""
@@ -84,6 +87,10 @@ class World:
         drifts = [drift for drift in self._story.drifts if drift.site == site.id]
         return Course(site.id, site.position, drifts=drifts, seed=self._seed, start=self._start)
 
+    def changes(self, site: Site) -> Changes:
+        """Return what the storyline makes of a site's metrics, beyond the fields."""
+        return Changes(self._story.changes, site, self._metrics, start=self._start)
+
     def instruments(self, site: Site, park: Park | None) -> list[Instrument]:
         """Return what measures at a site; where two give the same metric, the later one counts."""
         metrics = frozenset(site.metrics)
@@ -108,6 +115,8 @@ class World:
             found.append(Soil(name, position, rain=self.rain, seed=seed, start=start))
         if "gamma_dose_rate" in metrics:
             found.append(GammaStation(name, position, rain=self.rain, seed=seed, start=start))
+        if "released_flow" in metrics:
+            found.append(Turbines(site, seed=seed))
         if "combustible_gas" in metrics:
             found.append(GasDetector(name, position, leaks=self._story.leaks, seed=seed, start=start))
         if "laeq_1min" in metrics:
@@ -177,6 +186,8 @@ def _driven(site: Site, metrics: frozenset[str]) -> frozenset[str]:
         driven |= _AIR
     if "stage" in metrics:
         driven |= {"stage", "inflow", "outflow"}
+    if "released_flow" in metrics:
+        driven |= {"inflow", "outflow", "released_flow"}
     if site.kind == "road-water-gauge":
         driven |= {"water_depth"}
     return frozenset(driven)

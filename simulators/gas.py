@@ -4,11 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 from citybrain.geometry import distance_m
+from citybrain.instants import MINUTE
 from simulators.seeds import derived
 from simulators.storyline import Leak
 
 _BACKGROUND = 0.4  # %LEL, the restlessness of a catalytic sensor.
 _FULL_SCALE = 100.0
+_DRAWN_OUT = 0.7  # Of its spread: how far down the wind the cloud lies.
+_TURNS_WITHIN = 5 * MINUTE
+_METRES_PER_DEGREE = 111_195.0
 
 
 def leak_lel(leak: Leak, start: int, position: tuple[float, float], at: int) -> float:
@@ -18,7 +22,20 @@ def leak_lel(leak: Leak, start: int, position: tuple[float, float], at: int) -> 
         return 0.0
     ended = age - leak.rises - leak.lasts
     share = min(1.0, age / leak.rises) if ended <= 0 else math.exp(-ended / leak.fades)
-    return leak.strength * share * math.exp(-((distance_m(leak.centre, position) / leak.spread) ** 2))
+    middle = cloud_middle(leak, start, at)
+    return leak.strength * share * math.exp(-((distance_m(middle, position) / leak.spread) ** 2))
+
+
+def cloud_middle(leak: Leak, start: int, at: int) -> tuple[float, float]:
+    """Return the middle of the cloud: down the wind of the moment, moving over in minutes when the wind turns."""
+    east, north, age = 0.0, 0.0, at - start - leak.starts
+    for turn in sorted(leak.winds, key=lambda turn: turn.after):
+        share = min(1.0, max(0.0, (age - turn.after) / _TURNS_WITHIN))
+        bearing = math.radians(turn.blows_to)
+        east += (_DRAWN_OUT * leak.spread * math.sin(bearing) - east) * share
+        north += (_DRAWN_OUT * leak.spread * math.cos(bearing) - north) * share
+    lon, lat = leak.centre
+    return lon + east / _METRES_PER_DEGREE / math.cos(math.radians(lat)), lat + north / _METRES_PER_DEGREE
 
 
 class GasDetector:

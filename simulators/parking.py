@@ -42,6 +42,7 @@ _HOMES: Profile = ((0, 0.88), (6, 0.86), (9, 0.6), (15, 0.5), (18, 0.68), (21, 0
 _PROFILES = {"centre": _LOT_CENTRE, "station": _STATION, "hospital": _HOSPITAL, "scenic": _SCENIC}
 _KERB_PROFILES = {"residential": _HOMES}
 _SCENIC_WEEKEND, _SCENIC_HOLIDAY = 2.2, 4.0
+_EXIT_WITHIN = 30 * MINUTE  # Everybody wants to go home at once.
 _LOOK = 15 * MINUTE  # Over this span the wanted change is taken.
 
 
@@ -93,6 +94,7 @@ class Park:
             (start + surge.starts, start + surge.starts + surge.lasts, surge.arrivals_per_hour / HOUR)
             for surge in surges
         ]
+        self._over_at = [start + surge.stays_until if surge.stays_until is not None else None for surge in surges]
         self._random = derived(seed, "parking", name)
         self.entries = self.exits = 0  # Since the start.
         taken = round(capacity * wanted_share(profile, start))
@@ -126,7 +128,7 @@ class Park:
             return at
         self._next_arrival = self._draw_arrival(at)
         if len(self._departures) < self.capacity:  # Else it drives on.
-            heapq.heappush(self._departures, at + 1 + int(self._draw_stay()))
+            heapq.heappush(self._departures, self._draw_departure(at))
             self.entries += 1
         return at
 
@@ -149,6 +151,16 @@ class Park:
             rate = self._usual_rate(now) + sum(r for since, until, r in self._surges if since <= now < until)
             if self._random.random() * self._rate_max <= rate:
                 return max(now, at + 1)
+
+    def _draw_departure(self, at: int) -> int:
+        """Return when somebody who came leaves: a guest of an event after its end, anybody else after a stay."""
+        stay = self._draw_stay()
+        for (since, until, rate), over_at in zip(self._surges, self._over_at, strict=True):
+            if over_at is not None and since <= at < until:
+                is_guest = self._random.random() * (self._usual_rate(at) + rate) <= rate
+                if is_guest:
+                    return max(at, over_at) + 1 + int(self._random.random() * _EXIT_WITHIN)
+        return at + 1 + int(stay)
 
     def _draw_stay(self) -> float:
         return self._random.lognormvariate(math.log(self._stay.median_min), self._stay.sigma) * MINUTE

@@ -43,17 +43,23 @@ class StormCell:
         """Return the intensity at a position; 0 outside the storm's life and far from its centre."""
         if not self._from <= at < self._until:
             return 0.0
-        radii = distance_m(position, self._centre(at)) / self._storm.radius
-        if radii > _EDGE_RADII:
+        share = self.share_at(position, at)
+        if share <= 0:
             return 0.0
         at_centre = chicago_mm_h(
             (at - self._peak_at) / MINUTE,
             peak=self._storm.peak,
             return_period_years=self._storm.return_period_years,
         )
-        return at_centre * math.exp(-radii * radii)
+        return at_centre * share
 
-    def _centre(self, at: int) -> tuple[float, float]:
+    def share_at(self, position: tuple[float, float], at: int) -> float:
+        """Return which share of the rain at its centre falls at a position; 0 far from it."""
+        radii = distance_m(position, self.centre(at)) / self._storm.radius
+        return math.exp(-radii * radii) if radii <= _EDGE_RADII else 0.0
+
+    def centre(self, at: int) -> tuple[float, float]:
+        """Return where its centre is at an instant of its life."""
         path = self._storm.path
         if len(path) == 1:
             return path[0]

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Observation:
     observed_at: int
     values: Mapping[str, float]
     position: tuple[float, float] | None
+    flags: Mapping[str, str] | None = None
 
 
 class Uplink:
@@ -74,6 +76,7 @@ class Sensor:
         self._park = world.park(site) if has_spaces(site.metrics) else None
         self._instruments = world.instruments(site, self._park)
         self._course = world.course(site) if site.moves else None
+        self._changes = world.changes(site)
         generator = derived(seed, "sensor", site.id)
         self._uplink = Uplink(generator)
         self._random = generator
@@ -99,11 +102,34 @@ class Sensor:
         values: dict[str, float] = {}
         for instrument in self._instruments:
             values.update(instrument.read(observed_at))
+        if self._changes:
+            self._changes.apply(values, observed_at)
         rounded = self._rounding.apply(values, self.site.metrics)
         if not rounded:
             return None
         position = self._course.position(observed_at) if self._course else None
         return Observation(self._uplink.arrival(sent_at), observed_at, rounded, position)
+
+
+class StateSensor(Sensor):
+    """A sensor with a state that a storyline changes: it tells that at once, and else once a period."""
+
+    def __init__(self, site: Site, world: World, rounding: Rounding, *, in_step: bool, seed: int, start: int) -> None:
+        super().__init__(site, world, rounding, in_step=in_step, seed=seed, start=start)
+        self._moments = deque(moment for moment in self._changes.moments() if moment > start)
+
+    @property
+    def next_at(self) -> int:
+        """Return when its state changes or the period is over, whichever comes first."""
+        slot = super().next_at
+        return min(slot, self._moments[0]) if self._moments else slot
+
+    def observe(self) -> Observation | None:
+        """Read it at `next_at`."""
+        if not self._moments or super().next_at < self._moments[0]:
+            return super().observe()
+        moment = self._moments.popleft()
+        return self._observation(moment, sent_at=moment)
 
 
 class BerthSensor(Sensor):
@@ -130,13 +156,13 @@ class BerthSensor(Sensor):
         return self._observation(observed_at, sent_at=observed_at + int(self._random.uniform(*_BERTH_LATENCY_MS)))
 
 
-def sensors(registry: Registry, world: World, *, seed: int, start: int) -> list[Sensor]:
+def sensors(registry: Registry, world: World, rounding: Rounding, *, seed: int, start: int) -> list[Sensor]:
     """Return a sensor for each site of the registry, by id."""
-    rounding = Rounding(registry.metrics)
     made: list[Sensor] = []
     for site in sorted(registry.sites.values(), key=lambda site: site.id):
         in_step = any(registry.metrics[metric].shape is Shape.MEAN for metric in site.metrics)
-        make = BerthSensor if site.kind == BERTHS else Sensor
+        changing = StateSensor if world.changes(site).moments() else Sensor
+        make = BerthSensor if site.kind == BERTHS else changing
         made.append(make(site, world, rounding, in_step=in_step, seed=seed, start=start))
     return made
 

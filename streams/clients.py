@@ -339,6 +339,11 @@ def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
 
     Raises MissingError if nobody answers, a topic does not exist, or the reading gets stuck.
     """
+    return sorted(read_each(broker, topics), key=lambda record: (record.topic, record.partition, record.offset))
+
+
+def read_each(broker: Broker, topics: Iterable[str]) -> Iterator[Record]:
+    """Yield all records that the topics hold now, each partition in its order. Raises MissingError as `read_all`."""
     partitions = _partitions(broker, topics)
     consumer = _consumer(broker)
     try:
@@ -346,10 +351,9 @@ def read_all(broker: Broker, topics: Iterable[str]) -> list[Record]:
         ends: Mapping[Any, int] = consumer.end_offsets(partitions)
         for partition, offset in consumer.beginning_offsets(partitions).items():
             consumer.seek(partition, offset)
-        records = list(_read_to(consumer, broker, ends))
+        yield from _read_to(consumer, broker, ends)
     finally:
         consumer.close()
-    return sorted(records, key=lambda record: (record.topic, record.partition, record.offset))
 
 
 def newest_timestamp(broker: Broker, topics: Iterable[str]) -> int | None:

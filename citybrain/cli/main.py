@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 from citybrain import __version__
-from citybrain.cli import alerts, demo, docs, doctor, incidents, replay, rules, scenario, simulate, topics, worker
+from citybrain.cli import (
+    alerts,
+    demo,
+    docs,
+    doctor,
+    incidents,
+    record,
+    replay,
+    rules,
+    scenario,
+    score,
+    simulate,
+    topics,
+    trace,
+    worker,
+)
 from citybrain.cli.console import err
 from citybrain.errors import CitybrainError
 
@@ -28,6 +43,8 @@ app.command()(demo.demo)
 app.command()(worker.worker)
 app.command()(simulate.simulate)
 app.command()(replay.replay)
+app.command()(record.record)
+app.command()(score.score)
 app.command()(doctor.doctor)
 app.command(hidden=True)(docs.docs)
 app.add_typer(rules.app, name="rules")
@@ -35,6 +52,7 @@ app.add_typer(scenario.app, name="scenario")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(topics.app, name="topics")
+app.add_typer(trace.app, name="trace")
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +10,17 @@ import typer
 
 from citybrain.alerts import EVENTS
 from citybrain.cli.console import AsJson, Lang, alert_line, err, out, print_json, progress
-from citybrain.cli.publishing import Speed, publish_paced
-from citybrain.cli.shared import BrokerOption, CatalogOption, language_of, rules_in_force
+from citybrain.cli.publishing import Speed, factor_of, publish_paced
+from citybrain.cli.shared import BrokerOption, CatalogOption, instant_option, language_of, rules_in_force
+from citybrain.clock import SystemClock
+from citybrain.errors import UsageError
 from citybrain.i18n import Language, say
-from citybrain.instants import SECOND, format_duration
+from citybrain.instants import MINUTE, SECOND, format_duration
 from citybrain.model import Level
 from rules.deadlines import LOG_SILENT_MAX
 from scenarios.runner import replay as replay_offline
-from simulators.trace import Trace, TraceRecord, read_trace
+from simulators.cutting import contents_of, cut, shifted
+from simulators.trace import TraceRecord, read_trace
 
 
 def replay(
@@ -25,6 +29,12 @@ def replay(
         bool, typer.Option("--to-kafka", help="Send it to the feed topics in place of judging it.")
     ] = False,
     speed: Speed = "max",
+    since: Annotated[str | None, typer.Option("--from", help="Begin at this instant, RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="End before this instant, RFC 3339.")] = None,
+    shift_to_now: Annotated[
+        bool,
+        typer.Option("--shift-to-now", help="With --to-kafka: as if it happened so that its end is sent just in time."),
+    ] = False,
     broker: BrokerOption = None,
     catalog: CatalogOption = None,
     lang: Lang = None,
@@ -32,20 +42,45 @@ def replay(
 ) -> None:
     """Judge a trace offline and print the alerts, or send it to Kafka at a chosen speed."""
     language = language_of(lang)
-    records = read_trace(trace)
-    if to_kafka:
-        publish_paced(records, speed, broker=broker, language=language)
-    else:
-        _judge(records, catalog, language, as_json=as_json)
+    source = read_trace(trace)
+    began, ends = instant_option("--from", since), instant_option("--to", until)
+    part = partial(cut, source, since=began, until=ends)
+    if shift_to_now and not to_kafka:
+        raise UsageError(say(language, "cli.shift_offline"))
+    if not to_kafka:
+        _judge(part(), source.header.sites, catalog, language, as_json=as_json)
+        return
+    records = part()
+    if shift_to_now:
+        found = contents_of(part())
+        by = shift_of(found.first, found.last, factor_of(speed), now=SystemClock().now())
+        records = shifted(records, by=by)
+    publish_paced(records, speed, broker=broker, language=language)
 
 
-def _judge(trace: Trace, catalog: Path | None, language: Language, *, as_json: bool) -> None:
+def shift_of(first: int, last: int, factor: float | None, *, now: int) -> int:
+    """Return by how much a trace moves so that its last record is sent, at that speed, at the time it says.
+
+    In whole minutes: what was read at full minutes still is.
+    """
+    lasts = 0 if factor is None else round((last - first) / factor)
+    return (now + lasts - last) // MINUTE * MINUTE
+
+
+def _judge(
+    records: Iterable[TraceRecord],
+    expects: Iterable[str],
+    catalog: Path | None,
+    language: Language,
+    *,
+    as_json: bool,
+) -> None:
     rules = rules_in_force(catalog)
     readings, rejected = 0, Counter[str]()
     highest: dict[str, Level] = {}
-    records = progress(trace, say(language, "cli.replaying"))
+    shown = progress(records, say(language, "cli.replaying"))
     apart: list[int] = []
-    for output in replay_offline(_apart(records, apart), rules, expects=trace.header.sites):
+    for output in replay_offline(_apart(shown, apart), rules, expects=expects):
         readings += output.readings
         rejected.update(rejection.reason.value for rejection in output.rejections)
         for event in output.events:

@@ -10,6 +10,7 @@ import typer
 
 from citybrain.errors import MissingError, UsageError
 from citybrain.i18n import LANGUAGES, Language, say
+from citybrain.instants import parse_instant
 from citybrain.registry import SHIPPED
 from citybrain.settings import Settings, load_settings
 from rules.ruleset import SHIPPED_RULES, RuleSet, load_rules
@@ -72,6 +73,14 @@ def language_of(given: Language | None) -> Language:
     if given is not None and given not in LANGUAGES:
         raise UsageError(f"--lang is {given!r}, expected zh or en")
     return given or load_settings().lang
+
+
+def instant_option(name: str, text: str | None) -> int | None:
+    """Return the instant of an option. Raises UsageError for what is none."""
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
 
 
 def place_of(broker: str | None, settings: Settings, *, exercise: bool = False, demos: bool = True) -> Place:

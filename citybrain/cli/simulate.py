@@ -19,6 +19,8 @@ from simulators.fleet import simulate as simulated
 from simulators.fleets import taking_part
 from simulators.storyline import load_storyline
 from simulators.trace import TraceHeader, TraceRecord, write_trace
+from simulators.truth import truth_path, write_truth
+from simulators.witness import truth_of
 
 # Local time runs ahead of UTC and readings look ahead; the calendar of datetime ends with the year 9999.
 _END_MAX = parse_instant("9999-01-01T00:00:00Z")
@@ -44,19 +46,27 @@ def simulate(
         raise UsageError(say(language, "cli.one_target"))
     began = _start(start, hours)
     registry = load_registry(catalog_folders(catalog).registry)
-    story = load_storyline(storyline, registry.sites)
+    story = load_storyline(storyline, registry.sites, metrics=registry.metrics)
     records = simulated(registry, story, seed=seed, start=began, hours=hours)
     if out is None:
         publish_paced(records, speed, broker=broker, language=language)
         return
-    header = TraceHeader(__version__, began, seed, storyline, sites=tuple(sorted(taking_part(registry, story).sites)))
+    sites = tuple(sorted(taking_part(registry, story).sites))
+    header = TraceHeader(__version__, began, seed, storyline, sites=sites, catalog=registry.content_hash)
     count = write_trace(out, header, progress(records, say(language, "cli.simulating")))
+    write_truth(truth_path(out), truth_of(registry, story, seed=seed, start=began, hours=hours))
     err.print(say(language, "cli.written", count=count, path=out))
 
 
 def records_of(storyline: str, registry: Registry, *, seed: int, start: int, hours: float) -> Iterator[TraceRecord]:
     """Return the simulated records of a storyline at the sites of the registry."""
-    return simulated(registry, load_storyline(storyline, registry.sites), seed=seed, start=start, hours=hours)
+    return simulated(
+        registry,
+        load_storyline(storyline, registry.sites, metrics=registry.metrics),
+        seed=seed,
+        start=start,
+        hours=hours,
+    )
 
 
 def _start(start: str | None, hours: float) -> int:

@@ -4,6 +4,7 @@ import pytest
 
 from citybrain.attributes import quantities_of
 from citybrain.geometry import AreaIndex
+from citybrain.registry import load_registry
 from simulators.storyline import SHIPPED, load_storyline
 
 
@@ -16,8 +17,8 @@ def above(series, limit):
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_shipped_storyline_loads_and_is_named_after_its_file(path, registry):
-    assert load_storyline(path.stem, registry.sites).storyline == path.stem
+def test_a_shipped_storyline_loads_and_is_named_after_its_file(path):
+    assert load_storyline(path.stem, load_registry().sites).storyline == path.stem
 
 
 @pytest.mark.parametrize(("gauge", "by_hour"), [("hs-longquan", 4), ("hs-yunhe", 4), ("hs-jingjukou", 6)])
