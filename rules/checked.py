@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from citybrain.documents import Document, Loc
+from citybrain.problems import Problem
 from rules.rule import Rule
 from rules.shape.file import AnyRule
 
@@ -13,7 +15,18 @@ class CheckedRule:
 
     entry: AnyRule
     rule: Rule
-    path: Path
-    line: int
-    column: int
-    override_places: tuple[tuple[int, int], ...]  # Line and column of each override.
+    document: Document
+    loc: Loc
+
+    @property
+    def path(self) -> Path:
+        """Return the file that it stands in."""
+        return self.document.path
+
+    def problem(self, code: str, **values: object) -> Problem:
+        """Return a problem at the place of the rule's id."""
+        return self.document.problem((*self.loc, "id"), code, **values)
+
+    def override_problem(self, place: int, code: str, **values: object) -> Problem:
+        """Return a problem at the place of one of its overrides."""
+        return self.document.problem((*self.loc, "overrides", place), code, **values)

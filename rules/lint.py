@@ -20,7 +20,7 @@ def warnings(rules: RuleSet) -> Iterator[Problem]:
     """Yield what is worth knowing of a set that has no faults."""
     for checked in rules.in_force:
         if checked.entry.status is RuleStatus.DEPRECATED:
-            yield _warning(checked, "R250", key=checked.rule.id)
+            yield checked.problem("R250", key=checked.rule.id)
         if isinstance(checked.entry, AreaRule):
             yield from _left_out(checked, rules.areas.binder(checked.rule.id))
         elif isinstance(checked.entry, LimitedRule):
@@ -35,7 +35,7 @@ def _not_judged(checked: CheckedRule, entry: LimitedRule, sites: Iterable[Site])
             if name not in site.attributes:
                 lacking[level.value, name].append(site.id)
     for (level_name, attribute), ids in lacking.items():
-        yield _warning(checked, "R268", rule=checked.rule.id, level=level_name, attribute=attribute, **_some(ids))
+        yield checked.problem("R268", rule=checked.rule.id, level=level_name, attribute=attribute, **_some(ids))
 
 
 def _named_per_level(entry: LimitedRule) -> set[tuple[Level, str]]:
@@ -55,13 +55,9 @@ def _left_out(checked: CheckedRule, binder: AreaBinder) -> Iterator[Problem]:
             if not one.members and one.alerts is None:
                 lacking[binder.name_at(place)].append(bound.group.id)
     for name, ids in lacking.items():
-        yield _warning(checked, "R269", rule=checked.rule.id, measure=name, **_some(ids))
+        yield checked.problem("R269", rule=checked.rule.id, measure=name, **_some(ids))
 
 
 def _some(ids: list[str]) -> dict[str, object]:
     names = ", ".join(sorted(ids)[:NAMES_MAX])
     return {"count": len(ids), "names": names if len(ids) <= NAMES_MAX else f"{names} ..."}
-
-
-def _warning(checked: CheckedRule, code: str, **values: object) -> Problem:
-    return Problem(checked.path, checked.line, checked.column, code, values)

@@ -70,6 +70,11 @@ class RuleSet:
             isinstance(checked.entry, NoDataRule) for checked in self.in_force
         )
 
+    @property
+    def over_sites(self) -> frozenset[str]:
+        """Return the ids of the rules in force over several sites, over alerts and over hazards."""
+        return frozenset(bound.rule.id for bound in self.areas.plan.rules)
+
     def only(self, rule_id: str) -> "RuleSet":
         """Return a set of one rule, in force even if a draft, and of those whose alerts it is about; for its tests."""
         entries = {name: checked.entry for name, checked in self.rules.items()}
@@ -204,9 +209,9 @@ def _unarmed(rules: RuleSet) -> Iterator[Problem]:
         if rules.waits_for_zone(checked.rule.id):
             continue
         for place in sorted(rules.idle_overrides(checked)):
-            yield Problem(checked.path, *checked.override_places[place], "R252", {"key": checked.rule.id})
+            yield checked.override_problem(place, "R252", key=checked.rule.id)
         if not rules.armed_at(checked.rule.id):
-            yield Problem(checked.path, checked.line, checked.column, "R217", {"key": checked.rule.id})
+            yield checked.problem("R217", key=checked.rule.id)
 
 
 def _check_file(
@@ -227,9 +232,7 @@ def _check_file(
         checks.append((check, entry))
         if entry.id in checked:
             problems.append(document.problem((*loc, "id"), "R215", key=entry.id, other=checked[entry.id].path))
-        line, column = document.place((*loc, "id"))
-        overrides = tuple(document.place((*loc, "overrides", place)) for place in range(len(entry.overrides)))
-        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document.path, line, column, overrides)
+        checked[entry.id] = CheckedRule(entry, _rule(entry, file), document, loc)
     return problems
 
 

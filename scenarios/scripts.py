@@ -94,11 +94,9 @@ def script_warnings(scripts: Scripts, rules: RuleSet) -> Iterator[Problem]:
             continue
         script = scripts.scripts.get(scenario)
         if script is None:
-            values = {"rule": checked.rule.id, "scenario": scenario.value}
-            yield Problem(checked.path, checked.line, checked.column, "R308", values)
+            yield checked.problem("R308", rule=checked.rule.id, scenario=scenario.value)
         elif checked.rule.id not in script.rules:
-            values = {"rule": checked.rule.id, "scenario": scenario.value}
-            yield Problem(checked.path, checked.line, checked.column, "R309", values)
+            yield checked.problem("R309", rule=checked.rule.id, scenario=scenario.value)
 
 
 def _read(path: Path, shape: type[Model]) -> tuple[tuple[Document, Model] | None, list[Problem]]:

@@ -46,7 +46,8 @@ def worker(
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
-    telemetry.rules(len(rules.in_force))
+    judged = len(rules.in_force) - len(rules.over_sites)
+    telemetry.rules(judged)
     site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
     ports = (settings.metrics_port, 0) if any_port else (settings.metrics_port,)
@@ -58,12 +59,14 @@ def worker(
                 say(
                     language,
                     "worker.started",
-                    rules=len(rules.in_force),
+                    rules=judged,
                     sites=sites,
                     group=group,
                     bootstrap=settings.bootstrap,
                 )
             )
+            if rules.over_sites:
+                err.print(say(language, "worker.over_sites", count=len(rules.over_sites)), style="yellow")
             err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
 
         site_worker.run(say_started)

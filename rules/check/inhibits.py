@@ -3,9 +3,8 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from citybrain.documents import Document
+from citybrain.documents import Document, Loc
 from citybrain.problems import Problem
 from rules.shape.file import AnyRule
 
@@ -16,20 +15,18 @@ class Link:
 
     rule: str
     other: str
-    path: Path
-    line: int
-    column: int
+    document: Document
+    loc: Loc
 
     def problem(self, code: str, **values: object) -> Problem:
         """Return a problem at its place."""
-        return Problem(self.path, self.line, self.column, code, values)
+        return self.document.problem(self.loc, code, **values)
 
 
 def links_of(document: Document, index: int, entry: AnyRule) -> Iterator[Link]:
     """Yield the rules that an entry of a document inhibits."""
     for place, inhibited in enumerate(entry.inhibits):
-        line, column = document.place(("rules", index, "inhibits", place, "rule"))
-        yield Link(entry.id, inhibited.rule, document.path, line, column)
+        yield Link(entry.id, inhibited.rule, document, ("rules", index, "inhibits", place, "rule"))
 
 
 def link_problems(links: Sequence[Link], known: Mapping[str, object], *, are_all_read: bool) -> Iterator[Problem]:

@@ -143,7 +143,8 @@ def test_a_rule_without_a_script_is_warned_of(rules, folder):
     assert ("R309", "fd-04") not in told
     warning = told["R309", "fd-03"]
     checked = rules.rules["fd-03"]
-    assert (warning.path, warning.line) == (checked.path, checked.line)
+    assert warning.path == checked.path
+    assert warning.line == checked.problem("R308").line
     assert warning.text("en") == "“fd-03” is not among the rules that the script of flood-drought-command names"
 
 

@@ -577,14 +577,14 @@ async def test_what_a_record_costs(log, owner, clock):
     mine = await owner()
     log.sends, first = 0, len(log.state)
     for chunk in range(100):
-        await mine.take([reading(offset, 1.2) for offset in range(chunk * 10, chunk * 10 + 10)])
+        await mine.take([reading(offset, 1.2 + offset % 5 / 100) for offset in range(chunk * 10, chunk * 10 + 10)])
         clock.advance(SECOND)
         await mine.tick()
     written = log.state[first:]
     assert log.sends <= 2 * 10  # For 1,000 records.
     sizes = [len(record.value) for record in written if record.key == SITE]
-    assert max(sizes) < 4096
-    assert sum(len(record.value) for record in written) / 1000 < 30  # Bytes per record.
+    assert max(sizes) < 10_000  # With the longest windows of the shipped rules full.
+    assert sum(len(record.value) for record in written) / 1000 < 120  # Bytes per record.
 
 
 async def test_an_event_costs_two_round_trips(log, owner):
