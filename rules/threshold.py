@@ -93,6 +93,7 @@ class ThresholdJudge:
     is_shut: Callable[[Mapping[str, Series], int], bool] | None = field(init=False, compare=False, repr=False)
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
+    deciding: tuple[int, ...] = field(init=False, compare=False, repr=False)  # The measures that may let an alert go.
     layout: str = field(init=False, compare=False, repr=False)  # Which rung or condition each run belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
@@ -119,6 +120,7 @@ class ThresholdJudge:
         has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
         object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
         object.__setattr__(self, "layout", self._layout())
+        object.__setattr__(self, "deciding", deciding(self.limits, self.clear_when))
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
         object.__setattr__(self, "is_shut", self._quick_gate())
         leaves = tuple(
@@ -301,10 +303,10 @@ class ThresholdJudge:
                 streak.break_off()
 
     def _note_gaps(self, memory: Memory, view: SiteView, measured: Sequence[Measured]) -> bool:
-        """Remember the newest samples; tell whether any measure was missing before its newest one."""
+        """Remember the newest samples; tell whether what lets the alert go was missing before its newest one."""
         broke_off = False
-        for place, (spec, found) in enumerate(zip(self.measures, measured, strict=True)):
-            before = memory.newest_at[place]
+        for place in self.deciding:
+            spec, found, before = self.measures[place], measured[place], memory.newest_at[place]
             if found.value is None or found.newest_at <= before:
                 continue
             if spec.speaks_on_change:
@@ -348,6 +350,12 @@ class ThresholdJudge:
             if limit.judged
         ]
         return combine(answers, any_of=False)
+
+
+def deciding(limits: Sequence[Limit], clear_when: Conditions | None) -> tuple[int, ...]:
+    """Return the measures that decide when an alert goes down: those of limits and of `clear_when`, not of gates."""
+    members = clear_when.members if clear_when is not None else ()
+    return tuple(sorted({limit.measure for limit in limits} | {member.measure for member in members}))
 
 
 def strictly_good(comparison: Comparison) -> Comparison:

@@ -22,7 +22,7 @@ from rules.repeated import Tally
 from rules.rule import Finding, Rule
 from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in, wake_in
 from rules.signals import Signal
-from rules.threshold import Limit, Memory, Rung, Tighten, is_met, strictly_good, taken
+from rules.threshold import Limit, Memory, Rung, Tighten, deciding, is_met, strictly_good, taken
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
 
@@ -51,6 +51,7 @@ class AreaJudge:
     timed: tuple[Condition, ...] = field(init=False)
     stirring: tuple[tuple[int, Comparison, float], ...] | None = field(init=False)  # None: every signal stirs it.
     silent_after: dict[str, int] = field(init=False)
+    deciding: tuple[int, ...] = field(init=False)  # The measures that may let an alert go.
     has_wakes: bool = field(init=False)
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
@@ -66,6 +67,7 @@ class AreaJudge:
             if member.silent_for is not None
         }
         object.__setattr__(self, "silent_after", silent)
+        object.__setattr__(self, "deciding", deciding(self.limits, self.clear_when))
         tighten = self.tighten.conditions if self.tighten is not None else None
         levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
@@ -387,7 +389,8 @@ class AreaJudge:
 
     def _note_gaps(self, memory: AreaMemory, look: Look) -> bool:
         broke_off = False
-        for place, one in enumerate(self.measures):
+        for place in self.deciding:
+            one = self.measures[place]
             found = [values[place] for values in look.now.values()] if one.is_per_site else [look.group[place]]
             newest_at = max((each.newest_at for each in found if each.value is not None), default=0)
             before = memory.newest_at[place]

@@ -228,6 +228,14 @@ def test_what_speaks_on_change_completes_its_hold_time_on_the_clock(rig):
     assert driven.seen == ["5 blue firing"]
 
 
+def test_a_gate_with_gaps_keeps_no_alert_from_ending(rig):
+    driven = rig(**GATED, keep_firing_for="30min")
+    driven.send(0, {"stage": 4.0, "inflow": 20.0})
+    for step in range(1, 9):
+        driven.send(5 * step, {"stage": 1.0, **({"inflow": 20.0} if step % 4 == 0 else {})})
+    assert driven.seen[-1] == "35 blue cleared"
+
+
 def test_what_speaks_on_change_has_no_gaps(rig):
     driven = rig(
         where={"site": ["pk-a"]}, measure={"metric": "occupied"}, at_least={"blue": "100 vehicles"}, for_="20min"
