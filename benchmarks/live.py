@@ -254,7 +254,7 @@ def main() -> int:
             for name in CONSUMERS:
                 if name == "worker" and found[name]:
                     continue  # Its state says that all is judged.
-                ended = subprocess.run(  # noqa: S603
+                ended = subprocess.run(  # noqa: S603 - this very file.
                     [*command, name], capture_output=True, text=True, timeout=PATIENCE_S, check=True
                 )
                 found[name].append(json.loads(ended.stdout.splitlines()[-1]))

@@ -13,6 +13,7 @@ from citybrain.instants import SECOND
 from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
+DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 HELD = -1  # Before all judges of the same time.
 
 

@@ -20,7 +20,7 @@ from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import HELD, LogClock, Silence
+from rules.deadlines import DELAY_PERIODS_MAX, HELD, LogClock, Silence
 from rules.derived_series import DerivedSeries
 from rules.explain import ended
 from rules.geofence import POSITION
@@ -34,7 +34,6 @@ from rules.silence import ANY_METRIC
 from rules.site_plan import SitePlan
 from rules.site_state import SiteState, last_events, load_state, new_series, new_state
 
-DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 SNAPSHOT_VERSION = 3
 
 

@@ -49,7 +49,7 @@ class Supervisor:
     def _run_once(self) -> int:
         # The worker ends when its input does, so that it does not outlive a supervisor that is killed; in a session of
         # its own it gets Ctrl-C from here alone, once.
-        with subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True) as child:  # noqa: S603
+        with subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True) as child:  # noqa: S603 - ours.
             self._child = child
             if self._is_told.is_set():  # Between two workers.
                 child.terminate()

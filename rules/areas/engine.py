@@ -14,7 +14,7 @@ from rules.areas.measure import member_key
 from rules.areas.plan import AreaPlan
 from rules.areas.records import pruned, record_of
 from rules.areas.state import GroupState, new_group
-from rules.deadlines import LogClock, Silence
+from rules.deadlines import DELAY_PERIODS_MAX, LogClock, Silence
 from rules.explain import ended
 from rules.measures import Measured
 from rules.publishing import THE_SITE, Publisher, When
@@ -23,7 +23,6 @@ from rules.signals import Signal
 from rules.site_state import dump_standing, load_standing
 
 Input = Signal | AlertEvent
-DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
 
 
 class AreaEngine:

@@ -96,4 +96,5 @@ def test_a_change_of_an_override_is_a_change_of_the_rule(rules_of, rule):
 
 def test_a_rule_that_waits_for_a_zone_keeps_its_overrides(rules_of, rule):
     # No venue is declared today, so that no site is concerned yet.
-    rules_of(rule(where={"zone": "venue"}, overrides=[{**FOR_B, "for": "1h"}]))
+    rules = rules_of(rule(where={"zone": "venue"}, overrides=[{**FOR_B, "for": "1h"}]))
+    assert len(rules.rules["aa-01"].entry.overrides) == 1

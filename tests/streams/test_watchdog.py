@@ -60,7 +60,8 @@ def test_a_loop_that_stood_still_longer_than_the_session_sends_nothing_more(
 def test_a_worker_that_starts_is_left_alone(pulse: Pulse, watchdog: Watchdog, clock: ManualClock) -> None:
     pulse.beat_at = 0
     clock.advance(10 * SESSION)
-    watchdog.require_awake()
+    watchdog.require_awake()  # Raises for a worker that stands still.
+    assert pulse.beat_at == 0
 
 
 def test_a_stop_that_takes_too_long_ends_the_process(watchdog: Watchdog, pulse: Pulse, clock: ManualClock) -> None:
