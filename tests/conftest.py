@@ -1,11 +1,12 @@
 """Brokers for the tests that need one, and a last word on which parts of the suite did not run."""
 
+import gc
 import importlib.util
 import itertools
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +42,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("kafka") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(KAFKA_TIMEOUT_S))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let nothing be collected while a failure is put into words, which parses the source of each frame.
+
+    A task that Faust left behind logs its traceback when it is collected, and that parses too. Python before 3.11.8
+    and 3.12.2 cannot parse within a parse: it raises SystemError (gh-106905), and pytest ends without a word on
+    which test failed.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
