@@ -44,7 +44,7 @@ from streams.publish import publish
 from streams.telemetry import Telemetry
 from streams.topics import Names, ensure, topics_for
 from streams.transport import ChunkScheduler, Transport
-from streams.worker import SiteWorker
+from streams.worker import Worker
 
 PREFIX = "bench."
 PARTITIONS = 4
@@ -183,7 +183,7 @@ async def consume_worker(bootstrap: str, group: str, meter: Meter) -> None:
                 meter.count(output.readings)
 
     settings = Settings(bootstrap=bootstrap, prefix=PREFIX, group=group, simulated=True)
-    worker = SiteWorker(load_rules(), settings, telemetry=Counting(), pulse=Pulse(SystemClock()))
+    worker = Worker(load_rules(), settings, telemetry=Counting(), pulse=Pulse(SystemClock()))
     async with worker.started():
         await meter.is_done.wait()
 

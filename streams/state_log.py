@@ -1,4 +1,4 @@
-"""The state of a feed partition as records: one for each site, one for the context, one for the owner's life.
+"""The state of a partition as records: one for each site or the stage, one for the context, one for the owner's life.
 
 Each record names the epoch of the owner that wrote it. Of the records of one key that of the greatest epoch counts,
 and of one epoch the last: what a deposed owner writes late never wins, wherever it lies.
@@ -18,6 +18,7 @@ VERSION: Final = 1
 CLAIM: Final = b"claim"
 CONTEXT: Final = b"context"
 LIFE: Final = b"life"
+STAGE: Final = b"stage"  # The state of a stage that is written whole.
 _SITE: Final = b"site:"
 
 
@@ -54,7 +55,7 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The state of one site, up to a record, with the events that may not have been sent yet."""
+    """The state of one site, or of a whole stage, up to a record, with the events that may not have been sent yet."""
 
     offset: int  # The first record that it does not know of.
     catalog: str  # The hash of the rule set that it was dumped under.
@@ -72,6 +73,7 @@ class Found:
     context: Context | None = None
     life: Life | None = None
     sites: dict[str, Stored] = field(default_factory=dict)
+    stage: Stored | None = None
 
 
 def site_key(site: str) -> bytes:
@@ -199,5 +201,11 @@ def _put(found: Found, key: bytes, lines: list[bytes]) -> None:
         trying = tuple(head["trying"]) if head["trying"] is not None else None
         found.life = Life(head["start"], trying, head["deaths"], head["released"])
     elif (site := site_of(key)) is not None:
-        # The events go out again as they are, byte for byte.
-        found.sites[site] = Stored(head["offset"], head["catalog"], orjson.loads(lines[1]), tuple(lines[2:]))
+        found.sites[site] = _stored(head, lines)
+    elif key == STAGE:
+        found.stage = _stored(head, lines)
+
+
+def _stored(head: Mapping[str, Any], lines: Sequence[bytes]) -> Stored:
+    # The events go out again as they are, byte for byte.
+    return Stored(head["offset"], head["catalog"], orjson.loads(lines[1]), tuple(lines[2:]))

@@ -23,6 +23,8 @@ SMALL_PARTITIONS: Final = 4
 # One partition gives the journal one order.
 JOURNAL_PARTITIONS: Final = 1
 STATUS_PARTITIONS: Final = 1
+# A rule may look at sites and alerts of the whole city.
+SIGNAL_PARTITIONS: Final = 1
 
 # A feed needs to outlive the longest outage of its worker, alerts and journal the yearly review.
 FEED_RETENTION: Final = 7 * DAY
@@ -46,6 +48,15 @@ class Cleanup(StrEnum):
 
     DELETE = "delete"
     COMPACT = "compact"
+
+
+class Stage(StrEnum):
+    """What the stages after the site stage read, each under the name of its topic."""
+
+    SIGNALS = "signals"  # The area stage.
+
+
+SOURCES: Final[tuple[Feed | Stage, ...]] = (*Feed, *Stage)  # All that any stage reads.
 
 
 class TimestampType(StrEnum):
@@ -119,11 +130,15 @@ class Names:
 
     def signals(self) -> str:
         """Return the topic of what the site stage tells rules over several sites."""
-        return f"{self.prefix}signals"
+        return f"{self.prefix}{Stage.SIGNALS.value}"
 
-    def state(self, feed: Feed) -> str:
-        """Return the topic of the site stage's checkpoint data for a feed."""
-        return f"{self.prefix}state.{feed.value}"
+    def source(self, source: Feed | Stage) -> str:
+        """Return the topic that a stage reads."""
+        return self.feed(source) if isinstance(source, Feed) else f"{self.prefix}{source.value}"
+
+    def state(self, source: Feed | Stage) -> str:
+        """Return the topic of the checkpoint data of the stage that reads a feed or another topic."""
+        return f"{self.prefix}state.{source.value}"
 
 
 def topics_for(
@@ -296,7 +311,7 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
         )
         for feed in Feed
     ]
-    return (*feeds, _rejected(names), *_alerts(names), _journal(names), _status(names), *states)
+    return (*feeds, _rejected(names), *_signals(names), *_alerts(names), _journal(names), _status(names), *states)
 
 
 def _rejected(names: Names) -> Topic:
@@ -309,6 +324,29 @@ def _rejected(names: Names) -> Topic:
         timestamp_type=TimestampType.APPEND,
         meaning="records that were not judged: the original bytes, where they lay, and why",
     )
+
+
+def _signals(names: Names) -> list[Topic]:
+    return [
+        Topic(
+            name=names.signals(),
+            key="feed and partition",
+            partitions=SIGNAL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=FEED_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="what the site stage tells rules over several sites: values, alert events, how far it is",
+        ),
+        Topic(
+            name=names.state(Stage.SIGNALS),
+            key="kind of record",
+            partitions=SIGNAL_PARTITIONS,
+            cleanup=Cleanup.COMPACT,
+            retention=None,
+            timestamp_type=TimestampType.APPEND,
+            meaning="checkpoint data of the area stage",
+        ),
+    ]
 
 
 def _alerts(names: Names) -> list[Topic]:

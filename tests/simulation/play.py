@@ -4,13 +4,20 @@ from collections import Counter
 from typing import Any
 from unittest.mock import patch
 
+import orjson
+
+from citybrain.instants import HOUR
 from citybrain.model import Status
 from rules.ruleset import RuleSet
+from streams.area_fold import AreaFold
+from streams.area_partition import GIVE_UP_AFTER
 from streams.log import Outgoing
 from streams.outputs import Outputs
+from streams.signal_log import KIND_HEADER, Kind, read_bundle
 
 RECORDS = 60  # Moments of a story at which something comes.
 SETTLE_TURNS_MAX = 100_000
+PATIENCE = (GIVE_UP_AFTER, 1_000 * HOUR)
 
 
 def play(
@@ -40,10 +47,13 @@ def play(
     def make(place: Any, site: str | None, value: bytes, control: str | None = None) -> Outgoing:
         key = site.encode() if site is not None else None
         headers = (("control", control.encode()),) if control is not None else ()
-        return Outgoing(world.NAMES.feed(place.feed), key, value, place.partition, headers=headers)
+        return Outgoing(world.NAMES.source(place.source), key, value, place.partition, headers=headers)
 
     fragile = patch("streams.judging.Intake", story.fragile(world.Killed))
-    with fragile, patch("streams.telemetry.logger.disabled", True):
+    # In every other play all sources are waited for, so that what comes of them is what a replay gives.
+    patience = patch("streams.area_partition.GIVE_UP_AFTER", PATIENCE[seed // 2 % 2])
+    quiet = patch("streams.telemetry.logger.disabled", True), patch("streams.area_partition.logger.disabled", True)
+    with fragile, patience, quiet[0], quiet[1]:
         for _ in range(RECORDS):
             here.clock.advance(tale.span())
             for sent in tale.records(here.clock.now(), make, world.place_of):
@@ -57,11 +67,11 @@ def play(
         for process in here.processes.values():
             for task in process.tasks.values():
                 task.steps.close()
-    seen.update(here.seen)
     journal = [entry.value for entry in here.logs[world.NAMES.journal(), 0].entries]
-    if changing is not None:
-        return _chains(here, story, journal)
-    return _differences(here, world, story, sets)
+    is_changing = changing is not None
+    faults = _chains(here, world, story, journal) if is_changing else _differences(here, world, story, sets)
+    seen.update(here.seen)
+    return faults
 
 
 def _settle(here: Any, world: Any) -> list[str]:
@@ -85,6 +95,7 @@ def _is_settled(here: Any, world: Any) -> bool:
     if here.flights or len(here.processes) == 0:
         return False
     for place, owner in here.owners.items():
+        # The area stage is ready when it has been told the latest time of all.
         task = here.processes[owner].tasks.get(place) if owner is not None else None
         if task is None or task.partition is None or task.is_busy or task.is_to_release:
             return False
@@ -93,22 +104,39 @@ def _is_settled(here: Any, world: Any) -> bool:
     return True
 
 
+def _areas(here: Any, world: Any) -> Any:
+    """Return the owner of the area stage."""
+    return here.processes[here.owners[world.AREAS]].tasks[world.AREAS].partition
+
+
 def _differences(here: Any, world: Any, story: Any, sets: list[RuleSet]) -> list[str]:
     """Compare what was sent, and the state that is left, with a replay of the logs."""
     faults: list[str] = []
     due: dict[str, set[Any]] = {}
+    sources, told = [], set()
     for place in world.PLACES:
         task = here.processes[here.owners[place]].tasks[place]
         log = here.feed_log(place)
         log.entries = log.entries[: task.partition.next_offset]
         outputs = Outputs(place, world.NAMES, status=Status.ACTUAL, drill=None)
-        found, snapshot = story.replay(place, log, sets, outputs, world.place_of, world.source)
-        if snapshot != task.partition.snapshot():
+        found = story.replay(place, log, sets, outputs, world.place_of, world.source)
+        sources.append(found)
+        told |= found.signals
+        if found.snapshot != task.partition.snapshot():
             faults.append(f"{place}: the state is another one")
-        for topic, records in found.items():
+        for topic, records in found.due.items():
             due.setdefault(topic, set()).update(records)
+    faults += _area_differences(here, world, story, sets[0], sources, due)
+    sent = _signals_in(here, world)
+    faults += [f"signals: lost {one}" for one in sorted(told - sent, key=repr)]
+    faults += [f"signals: spurious {one}" for one in sorted(sent - told, key=repr)]
     for topic in {topic for topic, _ in here.logs} | due.keys():
-        if ".feeds." in topic.replace("s.feeds.rejected", "") or ".state." in topic or topic.startswith("s.feeds.h"):
+        if (
+            topic == world.NAMES.signals()
+            or ".feeds." in topic.replace("s.feeds.rejected", "")
+            or ".state." in topic
+            or topic.startswith("s.feeds.h")
+        ):
             continue
         sent = {(entry.key, entry.value, entry.headers) for entry in here.logs[topic, 0].entries}
         wanted = due.get(topic, set())
@@ -117,12 +145,58 @@ def _differences(here: Any, world: Any, story: Any, sets: list[RuleSet]) -> list
     return faults
 
 
-def _chains(here: Any, story: Any, journal: list[bytes]) -> list[str]:
+def _signals_in(here: Any, world: Any) -> set[Any]:
+    """Return the signals that the area stage was told."""
+    found = set()
+    for entry in here.logs[world.NAMES.signals(), 0].entries:
+        if dict(entry.headers).get(KIND_HEADER) == Kind.BUNDLE.value.encode():
+            bundle = read_bundle(entry.value)
+            found |= {(bundle.source, offset, ordinal, signal) for signal, offset, ordinal in bundle.told}
+    return found
+
+
+def _area_differences(
+    here: Any, world: Any, story: Any, rules: RuleSet, sources: list[Any], due: dict[str, set[Any]]
+) -> list[str]:
+    """Judge `signals` in one go; add what has to be sent, and compare with what the feeds give by themselves."""
+
+    def fail(name: str, at: int) -> None:
+        raise AssertionError((name, at))
+
+    owner, outputs = _areas(here, world), Outputs(world.AREAS, world.NAMES, status=Status.ACTUAL, drill=None)
+    fold = AreaFold(rules, owner._terms, None, on_failure=fail)
+    events = []
+    gave_up = False
+    for entry in here.feed_log(world.AREAS).between(0, owner.next_offset):
+        gave_up |= dict(entry.headers).get(KIND_HEADER) == Kind.GIVE_UP.value.encode()
+        assert fold.take(world.source(entry, world.AREAS)) is None
+        events += fold.decided()
+    for event in events:
+        for sent in outputs.event(event):
+            due.setdefault(sent.topic, set()).add((sent.key, sent.value, sent.headers))
+    here.seen["area events"] += len(events)
+    here.seen["given up" if gave_up else "waited for all"] += 1
+    faults = []
+    if orjson.dumps(fold.dump(owner.next_offset)) != owner.snapshot():
+        faults.append("the state of the area stage is another one")
+    if not gave_up and fold.time is not None:
+        wanted = story.replay_areas(rules, sources, outputs, upto=fold.time)
+        found = {(event.identifier, event.sequence) for event in events}
+        faults += [f"areas: lost {one}" for one in sorted(wanted - found)]
+        faults += [f"areas: spurious {one}" for one in sorted(found - wanted)]
+    return faults
+
+
+def _chains(here: Any, world: Any, story: Any, journal: list[bytes]) -> list[str]:
     """Say where the journal contradicts itself, or the state that is left contradicts the journal."""
     faults: list[str] = story.chain_faults(journal)
     held: dict[str, int] = {}
     for process in here.processes.values():
         for task in process.tasks.values():
+            if task.place == world.AREAS:
+                engines = task.partition._fold._stage._engines.values()
+                held.update({event.identifier: event.sequence for engine in engines for event in engine.open_events})
+                continue
             for state in task.partition._judging.engine._sites.values():
                 for standing in state.standings:
                     held.update({event.identifier: event.sequence for event in standing.events.values()})

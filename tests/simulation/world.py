@@ -16,15 +16,17 @@ from citybrain.instants import SECOND
 from citybrain.model import Feed
 from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
+from streams.area_partition import AreaPartition
 from streams.log import Outgoing, Place, SourceRecord, StateRecord
 from streams.partition import Partition
 from streams.state_log import CLAIM, FencedError
 from streams.telemetry import Telemetry
 from streams.terms import Terms
-from streams.topics import Names, partition_of
+from streams.topics import Names, Stage, partition_of
 
 NAMES = Names("s.")
 PLACES = (Place(Feed.HYDROLOGY, 0), Place(Feed.HYDROLOGY, 1))
+AREAS = Place(Stage.SIGNALS, 0)
 CHECKPOINT_EVERY = 10 * SECOND
 WORKERS_MAX = 3  # Two that live, and one that is frozen.
 CHUNK_MAX = 12
@@ -90,7 +92,7 @@ class Task:
     steps: Coroutine[Any, Any, None] | None = None
     is_to_release: bool = False
     is_busy: bool = False
-    partition: Partition | None = None
+    partition: Partition | AreaPartition | None = None
     looked: int = 0  # How far the owner knows what others have written to the state partition,
     ticks: int = 0  # and how often it has ticked in all.
 
@@ -138,7 +140,7 @@ class World:
         self.logs: dict[tuple[str, int], Log] = defaultdict(Log)
         self.flights: list[Flight] = []
         self.processes: dict[int, Process] = {}
-        self.owners: dict[Place, int | None] = dict.fromkeys(PLACES)
+        self.owners: dict[Place, int | None] = dict.fromkeys((*PLACES, AREAS))
         self.seen: Counter[str] = Counter()  # What has gone wrong, and how often.
         self._rules_for = rules_for
         self._chaos = chaos
@@ -149,10 +151,10 @@ class World:
     # The broker
 
     def feed_log(self, place: Place) -> Log:
-        return self.logs[NAMES.feed(place.feed), place.partition]
+        return self.logs[NAMES.source(place.source), place.partition]
 
     def state_log(self, place: Place) -> Log:
-        return self.logs[NAMES.state(place.feed), place.partition]
+        return self.logs[NAMES.state(place.source), place.partition]
 
     def append(self, sent: Outgoing) -> int:
         """Append a record where it belongs; small topics have one partition here."""
@@ -327,10 +329,10 @@ class Owner:
             partitions={Feed.HYDROLOGY: len(PLACES)},
             checkpoint_every=CHECKPOINT_EVERY,
             appends_clock=True,
-            tells_signals=True,
             turn=self._process.turn,
         )
-        partition = await Partition.take_over(
+        kind = AreaPartition if task.place is AREAS else Partition
+        partition: Partition | AreaPartition = await kind.take_over(
             task.place,
             terms,
             reader=self,
@@ -426,7 +428,8 @@ class Owner:
 
 def source(entry: Entry, place: Place) -> SourceRecord:
     """Return a record of a feed as it is delivered."""
-    record = FeedRecord(place.feed, entry.at, entry.key, entry.value, dict(entry.headers))
+    feed = place.source if isinstance(place.source, Feed) else None
+    record = FeedRecord(feed, entry.at, entry.key, entry.value, dict(entry.headers))
     return SourceRecord(entry.offset, record)
 
 
