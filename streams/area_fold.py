@@ -6,9 +6,9 @@ from typing import Any, Final
 import orjson
 
 from citybrain.alerts import AlertEvent
-from citybrain.codec import CONTROL_HEADER, decode_event, encode_event
+from citybrain.codec import CONTROL_HEADER, decode, decode_event, encode_event
 from citybrain.errors import SnapshotError
-from citybrain.model import Feed, Reason, Rejection
+from citybrain.model import Control, Feed, Reason, Rejection, Reset
 from rules.areas.stage import AreaStage
 from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
@@ -71,6 +71,8 @@ class AreaFold:
             case Place() if one.offset >= self._read_to:
                 self.merge.give_up(found)
                 self._judge(())
+            case Reset() if one.offset >= self._read_to:
+                self.merge.resets.append(found)
         return None
 
     def decided(self) -> list[AlertEvent]:
@@ -87,12 +89,13 @@ class AreaFold:
             "position": merge.position,
             "passed": [[source.source.value, source.partition, time] for source, time in sorted(merge.passed.items())],
             "given_up": [[source.source.value, source.partition] for source in sorted(merge.given_up)],
+            "resets": [[reset.rule, reset.subject] for reset in merge.resets],
             "open": [encode_event(event).decode() for _, event in sorted(merge.last.items())],
             "stage": orjson.Fragment(self._stage.snapshot()),
         }
 
-    def _read(self, record: FeedRecord) -> Bundle | AlertEvent | Place | None:
-        """Return a bundle, an event, a source that was given up on, or None for what moves nothing, as a canary."""
+    def _read(self, record: FeedRecord) -> Bundle | AlertEvent | Place | Reset | None:
+        """Return what a record says; None for what moves nothing, as a canary."""
         value = record.value or b""
         match kind_of(record.headers):
             case Kind.BUNDLE:
@@ -107,7 +110,10 @@ class AreaFold:
                 return source
         if CONTROL_HEADER not in record.headers:
             raise ValueError("it has neither kind nor control")
-        return None
+        control = decode(value, record.headers)
+        if isinstance(control, Rejection):
+            raise ValueError(control.text)
+        return control.reset if isinstance(control, Control) else None
 
     def _take_bundle(self, bundle: Bundle, offset: int) -> None:
         # Under another rule set the values of a rule may be those of other measures.
@@ -120,7 +126,7 @@ class AreaFold:
     def _judge(self, times: Iterable[int]) -> None:
         """Judge the moments that are over."""
         for moment in self.merge.over(times):
-            self._decided += self._stage.take(moment.at, moment.signals, moment.events)
+            self._decided += self._stage.take(moment.at, moment.signals, moment.events, moment.resets)
         self._decided += self._stage.finish()
 
     def _require(self, source: Place) -> None:
@@ -137,6 +143,7 @@ class AreaFold:
             if (source := Place(Feed(feed), partition)) in merge.passed:
                 merge.passed[source] = time
         merge.given_up = {Place(Feed(feed), partition) for feed, partition in state["given_up"]} & merge.passed.keys()
+        merge.resets = [Reset(*one) for one in state["resets"]]
         events = [decode_event(value.encode()) for value in state["open"]]
         merge.last = {event.identifier: event for event in events if event.rule.id in self._known}
         self.begun = self._stage.restore(orjson.dumps(state["stage"]), merge.last.values())

@@ -48,7 +48,8 @@ def topic_faults(counts: Mapping[str, int], names: Names) -> Iterator[str]:
     """Yield what is wrong with the topics there are."""
     feeds = [(names.source(source), names.state(source)) for source in SOURCES]
     alerts = [names.alerts(scenario) for scenario in Scenario]
-    needed = [*(name for pair in feeds for name in pair), *alerts, names.journal(), names.rejected(), names.status()]
+    single = [names.rejected(), names.status(), names.alert_states(), names.incidents(), names.outcomes()]
+    needed = [*(name for pair in feeds for name in pair), *alerts, *single]
     missing = [name for name in needed if name not in counts]
     if missing:
         others = f" and {len(missing) - 1} more are missing" if len(missing) > 1 else " does not exist"

@@ -35,7 +35,7 @@ class StateRecord(NamedTuple):
 
     offset: int
     key: bytes
-    value: bytes
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

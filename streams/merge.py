@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from citybrain.alerts import AlertEvent, State
+from citybrain.model import Reset
 from rules.signals import Signal
 from streams.log import Place
 from streams.signal_log import Told
@@ -23,6 +24,7 @@ class Moment(NamedTuple):
     at: int
     signals: Sequence[Signal]
     events: Sequence[AlertEvent]
+    resets: Sequence[Reset] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Merge:
     position: int | None = None  # All moments before this are over.
     given_up: set[Place] = field(default_factory=set)
     last: dict[str, AlertEvent] = field(default_factory=dict)  # Of the alerts that are open: identifier -> last event.
+    resets: list[Reset] = field(default_factory=list)  # Orders that are carried out with the next moment.
     late: int = 0  # Signals of sources that had been given up on.
     _held: dict[int, dict[Key, _Held]] = field(default_factory=dict)  # By time.
     _ending: list[_Held] = field(default_factory=list)  # Ends of alerts that came after their moment.
@@ -106,9 +109,10 @@ class Merge:
         for time in sorted(time for time in self._held.keys() | {*times, upto - 1} if since <= time < upto):
             yield self._moment(time)
         self.position = upto
-        if self._ending:
-            ends, self._ending = self._ending, []
-            yield self._noted(Moment(upto, (), _events(ends)))
+        if self._ending or self.resets:
+            ends, resets = self._ending, self.resets
+            self._ending, self.resets = [], []
+            yield self._noted(Moment(upto, (), _events(ends), resets))
 
     def _moment(self, time: int) -> Moment:
         held = self._held.pop(time, {}).values()

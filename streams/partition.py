@@ -214,7 +214,8 @@ class Partition:
     async def _settle(self, sites: Mapping[str, Stored]) -> None:
         """Write the context, and what a predecessor's late records lie over; then send every outbox again."""
         covered = [site for key in self._log.overwritten if (site := site_of(key)) is not None]
-        await self._log.write({site_key(site): sites[site] for site in sorted(covered)} | self._own_records())
+        mended: dict[bytes, Record] = {site_key(site): sites[site] for site in sorted(covered)}
+        await self._log.write(mended | self._own_records())
         unsent = {site: stored.outbox for site, stored in sites.items() if stored.outbox}
         if unsent:
             values = (value for outbox in unsent.values() for value in outbox)

@@ -11,6 +11,7 @@ from citybrain import __version__
 from citybrain.alerts import AlertEvent
 from citybrain.model import Feed, Rejection
 from rules.intake import Output
+from scenarios.states import Outcome
 from streams.topics import Stage
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Telemetry:
         self._area_time = Gauge(
             "citybrain_area_timestamp_seconds", "Time up to which rules over several sites are judged.", registry=here
         )
+        self._incidents = Gauge("citybrain_incidents_running", "Incidents that have not ended.", registry=here)
+        self._actions = Counter("citybrain_actions_total", "Actions of people, by answer.", ["answer"], registry=here)
         self._rule_errors = Counter("citybrain_rule_errors_total", "Rules that failed at a group.", registry=here)
         self._heartbeat = Gauge(
             "citybrain_heartbeat_timestamp_seconds", "Last turn of the worker's loop.", registry=here
@@ -93,6 +96,15 @@ class Telemetry:
         self._given_up.set(given_up)
         if at is not None:
             self._area_time.set(at / 1000)
+
+    def incidents(self, running: int) -> None:
+        """Say how many incidents run."""
+        self._incidents.set(running)
+
+    def answered(self, outcomes: Sequence[Outcome]) -> None:
+        """Count answers to what people did."""
+        for outcome in outcomes:
+            self._actions.labels("accepted" if outcome.accepted else "refused").inc()
 
     def rule_error(self, name: str, at: int) -> None:
         """Count a rule that failed at a group; called where the exception is handled."""

@@ -54,6 +54,7 @@ class Stage(StrEnum):
     """What the stages after the site stage read, each under the name of its topic."""
 
     SIGNALS = "signals"  # The area stage.
+    JOURNAL = "journal"  # The incident stage.
 
 
 SOURCES: Final[tuple[Feed | Stage, ...]] = (*Feed, *Stage)  # All that any stage reads.
@@ -122,7 +123,19 @@ class Names:
 
     def journal(self) -> str:
         """Return the topic that holds every alert event and action in one order."""
-        return f"{self.prefix}journal"
+        return f"{self.prefix}{Stage.JOURNAL.value}"
+
+    def alert_states(self) -> str:
+        """Return the topic of the latest event of each alert and what people did with it."""
+        return f"{self.prefix}alerts.state"
+
+    def incidents(self) -> str:
+        """Return the topic of incidents with their checklists."""
+        return f"{self.prefix}incidents"
+
+    def outcomes(self) -> str:
+        """Return the topic of the answers to what people did."""
+        return f"{self.prefix}actions.outcomes"
 
     def status(self) -> str:
         """Return the topic that says how the feeds are."""
@@ -311,7 +324,8 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
         )
         for feed in Feed
     ]
-    return (*feeds, _rejected(names), *_signals(names), *_alerts(names), _journal(names), _status(names), *states)
+    single = (*_signals(names), *_journal(names))
+    return (*feeds, _rejected(names), *_alerts(names), *single, *_incidents(names), _status(names), *states)
 
 
 def _rejected(names: Names) -> Topic:
@@ -364,16 +378,52 @@ def _alerts(names: Names) -> list[Topic]:
     ]
 
 
-def _journal(names: Names) -> Topic:
-    return Topic(
-        name=names.journal(),
-        key="alert, incident or action id",
-        partitions=JOURNAL_PARTITIONS,
-        cleanup=Cleanup.DELETE,
-        retention=ALERT_RETENTION,
-        timestamp_type=TimestampType.APPEND,
-        meaning="every alert event again, in one order",
-    )
+def _journal(names: Names) -> list[Topic]:
+    return [
+        Topic(
+            name=names.journal(),
+            key="alert, incident or action id",
+            partitions=JOURNAL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=ALERT_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="every alert event again and every action, in one order",
+        ),
+        Topic(
+            name=names.state(Stage.JOURNAL),
+            key="alert or incident",
+            partitions=JOURNAL_PARTITIONS,
+            cleanup=Cleanup.COMPACT,
+            retention=None,
+            timestamp_type=TimestampType.APPEND,
+            meaning="checkpoint data of the incident stage",
+        ),
+    ]
+
+
+def _incidents(names: Names) -> list[Topic]:
+    def compacted(name: str, key: str, meaning: str) -> Topic:
+        return Topic(name, key, SMALL_PARTITIONS, Cleanup.COMPACT, None, TimestampType.APPEND, meaning)
+
+    return [
+        compacted(
+            names.alert_states(),
+            "alert id",
+            "the latest event of each alert and what people did with it; removed 7 days after it cleared",
+        ),
+        compacted(
+            names.incidents(), "incident id", "incidents: level, open alerts, checklist; gone 30 days after the end"
+        ),
+        Topic(
+            name=names.outcomes(),
+            key="action id",
+            partitions=SMALL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=ALERT_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="the answer to each action: accepted, or refused and why",
+        ),
+    ]
 
 
 def _status(names: Names) -> Topic:

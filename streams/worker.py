@@ -24,11 +24,13 @@ from citybrain.instants import SECOND
 from citybrain.model import Feed, Status
 from citybrain.settings import Settings
 from rules.ruleset import RuleSet
+from scenarios.playbook import Playbook
 from streams.area_partition import AreaPartition
 from streams.canary import Canaries
 from streams.clients import Broker
 from streams.guards import expected_stamps, require_all
 from streams.health import Pulse, Standing
+from streams.incident_partition import IncidentPartition
 from streams.kafka_log import KafkaReader, KafkaWriter
 from streams.lanes import Lane, Owned
 from streams.log import Place, SourceRecord
@@ -67,7 +69,14 @@ class Worker:
     """One worker process: the Faust application around the lanes of its partitions."""
 
     def __init__(
-        self, rules: RuleSet, settings: Settings, *, telemetry: Telemetry, pulse: Pulse, clock: Clock | None = None
+        self,
+        rules: RuleSet,
+        playbook: Playbook,
+        settings: Settings,
+        *,
+        telemetry: Telemetry,
+        pulse: Pulse,
+        clock: Clock | None = None,
     ) -> None:
         names = Names(settings.prefix)
         self._names = names.exercise() if settings.status is not Status.ACTUAL else names
@@ -80,6 +89,7 @@ class Worker:
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
         self._catalogs = OneRuleSet(rules)
+        self._playbook = playbook
         self._watchdog = Watchdog(
             pulse, telemetry, self._broker, self._names, frozen_max=round(settings.session_s * SECOND)
         )
@@ -163,6 +173,16 @@ class Worker:
             expects_sites=not settings.simulated,
             status=settings.status,
         )
+        if place.source is Stage.JOURNAL:
+            return await IncidentPartition.take_over(
+                place,
+                terms,
+                reader=self._reader,
+                writer=self._writer,
+                playbook=self._playbook,
+                clock=self._clock,
+                telemetry=self._telemetry,
+            )
         kind = AreaPartition if place.source is Stage.SIGNALS else Partition
         return await kind.take_over(
             place,

@@ -15,6 +15,7 @@ from rules.areas.stage import AreaStage
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from rules.sitewise import SitewiseEngine
+from scenarios.actions import ACTIONS, Action
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 SITES = ("hs-a", "hs-b", "hs-c", "hs-d", "hs-e", "hs-f")
@@ -67,6 +68,21 @@ def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
         found.insert(2, {"id": "aa-03", **level, **latched})
         found.append({"id": "aa-06", **level, "at_least": {"blue": "3 m"}, "status": "trial"})
     return found
+
+
+def actions(dice: random.Random, journal: list[Any]) -> Iterator[Action]:
+    """Yield what a person does about one of the alerts that a journal tells of, now and then."""
+    events = [entry for entry in journal if entry.key is not None and len(entry.key) == len("0" * 32)]
+    if not events or dice.random() < 0.7:
+        return
+    alert, number = dice.choice(events).key.decode(), f"{dice.getrandbits(128):032x}"
+    what = {"id": number, "by": "duty-7", "kind": "acknowledge", "alert": alert}
+    if dice.random() < 0.3:
+        what = {"id": number, "by": "duty-8", "kind": "comment", "about": alert, "text": "x"}
+    elif dice.random() < 0.2:
+        what["kind"] = "reset"
+    action = ACTIONS.validate_python(what)
+    yield from [action] * dice.choice((1, 1, 2))
 
 
 class Story:
@@ -200,6 +216,7 @@ def replay_areas(rules: RuleSet, sources: list[Replayed], outputs: Any, *, upto:
     for at, (signals, events) in sorted(moments.items()):
         if at < upto:
             found += stage.take(at, signals, events)
+    found += stage.take(upto - 1, [], [])
     found += stage.finish()
     return {(event.identifier, event.sequence) for event in found}
 

@@ -15,6 +15,7 @@ from streams import judging, partition, state_log
 from streams.area_fold import AreaFold
 from streams.area_partition import AreaPartition
 from streams.delivery import Run
+from streams.incident_partition import IncidentPartition
 from streams.judging import Judging
 from streams.merge import Merge
 from streams.partition import Partition
@@ -34,7 +35,7 @@ FOUND = [
 # What has to have gone wrong for the seeds to prove anything.
 TROUBLES = (
     *("ends", "Killed", "FencedError", "releases", "freezes", "compactions"),
-    *("late arrivals", "deliveries again", "rule sets", "area events", "given up", "waited for all"),
+    *("late arrivals", "deliveries again", "rule sets", "area events", "given up", "waited for all", "answers"),
 )
 # Within how many seeds a broken rule of the protocol has to show.
 CAUGHT_WITHIN = 200
@@ -191,8 +192,8 @@ def released_without_a_checkpoint(patch):
 def area_events_before_their_state(patch):
     async def decide(self):
         events = self._fold.decided()
-        await self._writer.send([one for event in events for one in self._outputs.event(event)])
         if events:
+            await self._writer.send([one for event in events for one in self._outputs.event(event)])
             await self._write(tuple(map(partition.encode_event, events)))
 
     patch.setattr(AreaPartition, "_decide", decide)
@@ -236,7 +237,46 @@ def time_is_told_before_the_events(patch):
     patch.setattr(Partition, "_send", send_after)
 
 
+def changes_are_written_one_by_one(patch):
+    write = IncidentPartition._write
+
+    async def write_apart(self, parts, outbox):
+        self._unwritten |= parts
+        await write(self, parts, outbox)
+
+    patch.setattr(IncidentPartition, "_write", write_apart)
+
+
+def changes_are_not_in_their_record(patch):
+    write = IncidentPartition._write
+
+    async def write_apart(self, parts, outbox):
+        await write(self, {}, outbox)
+        self._unwritten = dict(parts)
+
+    patch.setattr(IncidentPartition, "_write", write_apart)
+
+
+def answers_are_not_in_the_record(patch):
+    write = IncidentPartition._write
+    patch.setattr(IncidentPartition, "_write", lambda self, parts, outbox: write(self, parts, ()))
+
+
+def what_arrives_late_stays(patch):
+    publish = IncidentPartition._publish
+
+    async def publish_once(self, parts, outbox):
+        if parts.keys() != self._again or not self._again:
+            await publish(self, parts, outbox)
+
+    patch.setattr(IncidentPartition, "_publish", publish_once)
+
+
 BROKEN = [
+    changes_are_written_one_by_one,
+    changes_are_not_in_their_record,
+    answers_are_not_in_the_record,
+    what_arrives_late_stays,
     area_events_before_their_state,
     no_area_outbox,
     what_is_held_back_is_not_read_again,

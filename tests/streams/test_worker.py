@@ -15,7 +15,9 @@ from citybrain.model import Scenario
 from citybrain.settings import Settings
 from rules.intake import Intake
 from rules.ruleset import load_rules
+from scenarios.playbook import playbook_of
 from scenarios.runner import replay
+from scenarios.scripts import load_scripts
 from simulators.fleet import simulate
 from simulators.storyline import load_storyline
 from streams.clients import Broker, Producer, Record, read_all
@@ -39,7 +41,13 @@ def settings_for(broker: Broker, prefix: str) -> Settings:
 
 def worker_for(broker: Broker, prefix: str) -> Worker:
     rules = load_rules()
-    return Worker(rules, settings_for(broker, prefix), telemetry=Telemetry(), pulse=Pulse(SystemClock()))
+    return Worker(
+        rules,
+        playbook_of(rules, load_scripts(rules)),
+        settings_for(broker, prefix),
+        telemetry=Telemetry(),
+        pulse=Pulse(SystemClock()),
+    )
 
 
 async def read(broker: Broker, topics: Iterable[str]) -> list[Record]:
