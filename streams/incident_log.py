@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from citybrain.alerts import AlertEvent
 from citybrain.codec import CONTROL_HEADER, decode_event, encode_reset
 from citybrain.model import ControlKind, Feed, Reset
 from citybrain.registry import Registry
 from scenarios.actions import Action, decode_action, encode_action
 from scenarios.journal import JournalRecord
 from scenarios.states import OUTCOMES, Outcome
+from streams.clients import Record
 from streams.log import Outgoing, SourceRecord
 from streams.topics import Names, partition_of
 
@@ -28,6 +30,16 @@ def read_journal(one: SourceRecord) -> JournalRecord | None:
     if record.headers.get(KIND_HEADER) == ACTION:
         return JournalRecord(record.at, decode_action(value))
     return JournalRecord(record.at, decode_event(value))
+
+
+def event_in(record: Record) -> AlertEvent | None:
+    """Return the alert event of a journal record; None for an action, a clock, a canary, and what is none of these."""
+    if record.value is None or record.headers:
+        return None
+    try:
+        return decode_event(record.value)
+    except ValueError:
+        return None
 
 
 def action_record(names: Names, action: Action) -> Outgoing:

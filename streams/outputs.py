@@ -111,7 +111,8 @@ class Outputs:
         journal = self._names.journal()
         topics = [journal] if event.trial else [self._names.alerts(event.scenario), journal]
         key = event.identifier.encode()
-        records = [Outgoing(topic, key, value, timestamp=event.sent) for topic in topics]
+        # The broker stamps these. The embedded one does not, and the journal is in the time of people there too.
+        records = [Outgoing(topic, key, value, timestamp=None if topic == journal else event.sent) for topic in topics]
         if isinstance(self._place.source, Feed):
             records.append(event_record(self._names, value, key=key))
         return records

@@ -37,6 +37,7 @@ from simulators.fleet import simulate
 from simulators.storyline import load_storyline
 from simulators.trace import TraceRecord
 from streams.clients import Admin, Broker, Producer, Record, read_all
+from streams.incident_log import event_in
 from streams.publish import publish
 from streams.topics import Names, ensure, topics_for
 
@@ -276,8 +277,8 @@ def wait_for_all(broker: Broker, workers: Workers, expected: set[tuple[str, int,
 def journal(broker: Broker) -> Iterator[tuple[Record, Any]]:
     """Yield the journal's events with their records."""
     for record in read_all(broker, [Names(PREFIX).journal()]):
-        if record.value is not None:
-            yield record, decode_event(record.value)
+        if (event := event_in(record)) is not None:
+            yield record, event
 
 
 def verify(

@@ -8,7 +8,6 @@ import pytest
 
 import streams.worker
 from citybrain.clock import SystemClock
-from citybrain.codec import decode_event
 from citybrain.errors import MissingError
 from citybrain.instants import HOUR, MINUTE
 from citybrain.model import Scenario
@@ -22,6 +21,7 @@ from simulators.fleet import simulate
 from simulators.storyline import load_storyline
 from streams.clients import Broker, Producer, Record, read_all
 from streams.health import Pulse
+from streams.incident_log import event_in
 from streams.publish import publish
 from streams.telemetry import Telemetry
 from streams.topics import Names, Topic, topics_for
@@ -93,7 +93,8 @@ async def test_a_record_that_kills_its_judge_costs_no_other_record(
         async with asyncio.timeout(120):
             while not seen >= expected:
                 await asyncio.sleep(0.5)
-                events = [decode_event(one.value or b"") for one in await read(broker, [names.journal()])]
+                records = await read(broker, [names.journal()])
+                events = [event for one in records if (event := event_in(one)) is not None]
                 seen = {event.key for event in events if event.scenario is not Scenario.SYSTEM}
     assert died == []
     assert seen == expected
