@@ -38,13 +38,15 @@ from citybrain.codec import decode
 from citybrain.model import Feed, Scenario
 from citybrain.settings import Settings
 from rules.ruleset import load_rules
+from scenarios.playbook import playbook_of
+from scenarios.scripts import load_scripts
 from streams.clients import Admin, Broker, Producer
 from streams.health import Pulse
 from streams.publish import publish
 from streams.telemetry import Telemetry
 from streams.topics import Names, ensure, topics_for
 from streams.transport import ChunkScheduler, Transport
-from streams.worker import SiteWorker
+from streams.worker import Worker
 
 PREFIX = "bench."
 PARTITIONS = 4
@@ -183,7 +185,10 @@ async def consume_worker(bootstrap: str, group: str, meter: Meter) -> None:
                 meter.count(output.readings)
 
     settings = Settings(bootstrap=bootstrap, prefix=PREFIX, group=group, simulated=True)
-    worker = SiteWorker(load_rules(), settings, telemetry=Counting(), pulse=Pulse(SystemClock()))
+    rules = load_rules()
+    worker = Worker(
+        rules, playbook_of(rules, load_scripts(rules)), settings, telemetry=Counting(), pulse=Pulse(SystemClock())
+    )
     async with worker.started():
         await meter.is_done.wait()
 

@@ -1,6 +1,6 @@
 """An engine whose state is taken apart and put together site by site: how the worker keeps it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from citybrain.alerts import AlertEvent
@@ -21,6 +21,11 @@ class SitewiseEngine(Engine):
     def catalog(self) -> str:
         """Return the hash of the rule set."""
         return self._rules.catalog
+
+    @property
+    def signatures(self) -> Mapping[str, str]:
+        """Return, by rule over several sites, what the values of its signals are values of."""
+        return self._rules.areas.plan.signatures
 
     @property
     def living(self) -> int:

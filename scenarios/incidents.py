@@ -81,12 +81,23 @@ class Incidents:
             self._act(record.value)
         return self._changed.whole(self._alerts, self._incidents)
 
+    @property
+    def due_at(self) -> int | None:
+        """Return when time alone changes something next."""
+        while self._due and self._planned.get(self._due[0][1:]) != self._due[0][0]:
+            heapq.heappop(self._due)  # It was put off, or is gone.
+        return self._due[0][0] if self._due else None
+
     def snapshot(self) -> bytes:
         """Return the whole state as JSON: the same state, the same bytes."""
+        return encode_memory(replace(self.of_the_city(), alerts=self.alerts, incidents=self.incidents))
+
+    def of_the_city(self) -> Memory:
+        """Return what is remembered beside alerts and incidents."""
         zones = tuple(self._zones[zone] for zone in sorted(self._zones))
         sites_out = tuple(self._sites_out[site] for site in sorted(self._sites_out))
         answered = dict(sorted(self._answered.items()))
-        return encode_memory(Memory(1, self._at, self.alerts, self.incidents, zones, sites_out, answered))
+        return Memory(1, self._at, (), (), zones, sites_out, answered)
 
     def restore(self, snapshot: bytes) -> None:
         """Take over the state of a snapshot, in place of all there is.

@@ -45,7 +45,7 @@ class Canaries:
             self._sent_at = now
             await self._writer.send(
                 [
-                    Outgoing(self._names.feed(place.feed), None, self._worker, place.partition, headers=_HEADERS)
+                    Outgoing(self._names.source(place.source), None, self._worker, place.partition, headers=_HEADERS)
                     for place in places
                 ]
             )
@@ -56,7 +56,7 @@ class Canaries:
         ours = [one for one in ours if one.record.value == self._worker]
         if ours:
             value = orjson.dumps({"partition": place.partition, "offset": ours[-1].offset, "at": self._clock.now()})
-            await self._writer.send([Outgoing(self._names.status(), place.feed.value.encode(), value)])
+            await self._writer.send([Outgoing(self._names.status(), place.source.value.encode(), value)])
             self._seen_at[place] = self._clock.monotonic()
 
     def seen_at(self, place: Place) -> int:

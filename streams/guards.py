@@ -7,7 +7,7 @@ from citybrain.errors import MissingError
 from citybrain.model import Feed, Scenario, Status
 from streams.clients import Admin, Broker, topic_partitions
 from streams.contract import require_tested_faust
-from streams.topics import Names, TimestampType
+from streams.topics import SOURCES, Names, TimestampType
 
 # The first that knows `message.timestamp.after.max.ms`, without which one record from the far future drags the time
 # of its partition there for good.
@@ -46,9 +46,10 @@ def expected_stamps(status: Status, *, is_simulated: bool) -> TimestampType:
 
 def topic_faults(counts: Mapping[str, int], names: Names) -> Iterator[str]:
     """Yield what is wrong with the topics there are."""
-    feeds = [(names.feed(feed), names.state(feed)) for feed in Feed]
+    feeds = [(names.source(source), names.state(source)) for source in SOURCES]
     alerts = [names.alerts(scenario) for scenario in Scenario]
-    needed = [*(name for pair in feeds for name in pair), *alerts, names.journal(), names.rejected(), names.status()]
+    single = [names.rejected(), names.status(), names.alert_states(), names.incidents(), names.outcomes()]
+    needed = [*(name for pair in feeds for name in pair), *alerts, *single]
     missing = [name for name in needed if name not in counts]
     if missing:
         others = f" and {len(missing) - 1} more are missing" if len(missing) > 1 else " does not exist"

@@ -77,7 +77,7 @@ class Pulse:
         if self.broker_at is not None and now - self.broker_at > BROKER_LOST_MAX:
             yield f"the broker has not answered for {(now - self.broker_at) // SECOND} s"
         for place in self.stalled(STALLED_MAX):
-            yield f"{place.feed}/{place.partition} has records and none was judged for {STALLED_MAX // SECOND} s"
+            yield f"{place.source}/{place.partition} has records and none was judged for {STALLED_MAX // SECOND} s"
 
     def hindrances(self) -> Iterator[str]:
         """Yield why the worker is not ready."""

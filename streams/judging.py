@@ -12,17 +12,22 @@ from typing import Final
 
 from citybrain.alerts import AlertEvent
 from citybrain.codec import CONTROL_HEADER, decode
+from citybrain.instants import SECOND
 from citybrain.model import Control, ControlKind, Reason, Rejection, Status
 from rules.intake import Intake, Output
 from rules.ruleset import RuleSet
 from rules.sitewise import SitewiseEngine
 from streams.log import Outgoing, Place, SourceRecord
 from streams.outputs import Outputs
+from streams.signal_log import Told
 from streams.state_log import Mark, Stored
 from streams.terms import Terms
 from streams.topics import partition_of
 
 ROUTED_MAX: Final = 100_000  # Keys that are remembered to be in the right partition.
+# How far apart the times are that the area stage is told of a partition that has many records: less than what it
+# takes for the silence of the log itself.
+PASSED_APART: Final = 10 * SECOND
 
 _RESET: Final = ControlKind.RESET.value.encode()
 _SWITCH: Final = ControlKind.CATALOG.value.encode()
@@ -32,7 +37,9 @@ _SWITCH: Final = ControlKind.CATALOG.value.encode()
 class Judged:
     """What some records gave."""
 
-    told: list[Outgoing] = field(default_factory=list)  # Rejections, signals, the service's own alerts.
+    told: list[Outgoing] = field(default_factory=list)  # Rejections, the service's own alerts.
+    signals: list[Told] = field(default_factory=list)
+    passed: list[int] = field(default_factory=list)  # Times of the log on the way, for the area stage.
     events: list[AlertEvent] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     readings: int = 0
@@ -70,6 +77,7 @@ class Judging:
         self._routed: set[bytes] = set()  # Keys that belong here; as many as there are sites.
         self._gone: set[str] = set()  # Sites that have left the catalog.
         self._number = mark.catalog
+        self._passed = mark.at or 0
         self._ahead = {site: stored for site, stored in sites.items() if stored.offset > mark.offset}
         self._coming = [(stored.offset, site) for site, stored in self._ahead.items()]
         heapq.heapify(self._coming)
@@ -91,7 +99,10 @@ class Judging:
         """Judge one record. `sets` has the rule set of each number that a control record here names."""
         if self._coming:
             self._reach(one.offset, judged)
+        before = self.engine.at
         output = self._output(one, judged)
+        if self.engine.at is not None and self.engine.at - self._passed >= PASSED_APART:
+            self._pass(before, self.engine.at, judged)
         if output.readings and one.record.key is not None:
             judged.readings += output.readings
             judged.touched[one.record.key.decode(errors="replace")] = None
@@ -118,7 +129,8 @@ class Judging:
         """Return what a record gives."""
         offset, record = one
         if offset in self._skipped:
-            event = self._outputs.own_alert("engine-error", catalog=self.engine.catalog, offset=offset, at=record.at)
+            where = self._outputs.at_offset(offset)
+            event = self._outputs.own_alert("engine-error", catalog=self.engine.catalog, where=where, at=record.at)
             judged.told += self._outputs.event(event)
             text = "judging this record failed; see the worker's log"
             return self._intake.refuse(record, Rejection(Reason.ENGINE_ERROR, text))
@@ -136,11 +148,16 @@ class Judging:
         judged.rejections += output.rejections
         judged.told += [self._outputs.rejection(rejection, one) for rejection in output.rejections]
         judged.touch(reset.site for reset in output.resets)
-        if self._terms.tells_signals:
-            counts: Counter[str] = Counter()
-            for signal in output.signals:
-                judged.told.append(self._outputs.signal(signal, one, counts[signal.site]))
-                counts[signal.site] += 1
+        # Counted over all sites the number would be another after a restart, which passes over sites that know more.
+        counts: Counter[str] = Counter()
+        for signal in output.signals:
+            judged.signals.append(Told(signal, one.offset, counts[signal.site]))
+            counts[signal.site] += 1
+
+    def _pass(self, before: int | None, at: int, judged: Judged) -> None:
+        """Note two neighbouring times of the log, so that a silence of the log is seen where it was."""
+        judged.passed += [before, at] if before is not None and before > self._passed else [at]
+        self._passed = at
 
     def _is_ours(self, key: bytes) -> bool:
         """Tell whether a site's record lies where all producers agree to put it: its state is here and nowhere else."""

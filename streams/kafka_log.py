@@ -92,7 +92,7 @@ class KafkaReader:
 
     async def state_records(self, place: Place, start: int, end: int) -> AsyncIterator[StateRecord]:
         """Yield the records of the place's state partition from offset `start` to before `end`."""
-        state = aiokafka.TopicPartition(self._names.state(place.feed), place.partition)
+        state = aiokafka.TopicPartition(self._names.state(place.source), place.partition)
         async with self._at(state, max(start, await self._first(state))):
             while await self._consumer.position(state) < end:
                 batch = await self._consumer.getmany(state, timeout_ms=SECOND)
@@ -102,7 +102,7 @@ class KafkaReader:
 
     async def state_end(self, place: Place) -> int:
         """Return the offset that the next record of the place's state partition will get."""
-        return await self._end(aiokafka.TopicPartition(self._names.state(place.feed), place.partition))
+        return await self._end(aiokafka.TopicPartition(self._names.state(place.source), place.partition))
 
     async def first_offset(self, place: Place) -> int:
         """Return the oldest offset that the feed partition still has, or its end if it has none."""
@@ -126,7 +126,7 @@ class KafkaReader:
         raise MissingError(f"{feed.topic}/{feed.partition} gives no record from offset {offset} on")
 
     def _feed(self, place: Place) -> Any:
-        return aiokafka.TopicPartition(self._names.feed(place.feed), place.partition)
+        return aiokafka.TopicPartition(self._names.source(place.source), place.partition)
 
     async def _first(self, partition: Any) -> int:
         return int((await self._consumer.beginning_offsets([partition]))[partition])

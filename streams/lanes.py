@@ -14,9 +14,9 @@ from faust.types import TP
 
 from citybrain.clock import Clock
 from citybrain.instants import SECOND
+from citybrain.model import Feed
 from rules.intake import FeedRecord
 from streams.log import Place, SourceRecord
-from streams.partition import Partition
 
 # Chunks waiting at which a partition is paused, and at which it goes on. What one fetch has brought still comes.
 CHUNKS_FULL = 8
@@ -42,10 +42,48 @@ class Source(Protocol):
         ...
 
 
+class Owned(Protocol):
+    """A partition that is ours: of a feed, or of what a later stage reads. What it raises ends the process."""
+
+    place: Place
+
+    @property
+    def next_offset(self) -> int:
+        """Return the offset of the next record to judge."""
+        ...
+
+    @property
+    def commit_offset(self) -> int:
+        """Return where a new owner would begin."""
+        ...
+
+    @property
+    def open_alerts(self) -> int:
+        """Return how many alerts are open."""
+        ...
+
+    @property
+    def silent_log_spans(self) -> int:
+        """Return how often the log itself was silent."""
+        ...
+
+    async def take(self, chunk: Sequence[SourceRecord]) -> int | None:
+        """Judge records; return None, or the offset from which the partition has to be delivered again."""
+        ...
+
+    async def tick(self) -> None:
+        """Do what is due by time."""
+        ...
+
+    async def release(self) -> None:
+        """Write all that is not written and let the partition go."""
+        ...
+
+
 class Host(Protocol):
     """What a lane asks of its worker."""
 
-    async def take_over(self, place: Place) -> Partition:
+    async def take_over(self, place: Place) -> Owned:
         """Make a partition ours."""
         ...
 
@@ -64,7 +102,7 @@ class Lane:
     def __init__(self, tp: TP, place: Place, *, source: Source, host: Host, clock: Clock) -> None:
         self.tp = tp
         self.place = place
-        self.owned: Partition | None = None  # Once it is taken over.
+        self.owned: Owned | None = None  # Once it is taken over.
         self._source = source
         self._host = host
         self._clock = clock
@@ -136,13 +174,13 @@ class Lane:
                 self._is_tick_due = False
                 await owned.tick()
 
-    async def _take(self, owned: Partition, chunk: Sequence[Any]) -> None:
+    async def _take(self, owned: Owned, chunk: Sequence[Any]) -> None:
         if self._sought is not None:
             offset, sought_at = self._sought
             if chunk[0].offset > offset and self._clock.monotonic() - sought_at < SEEK_WAIT:
                 return
             self._sought = None
-        feed = self.place.feed
+        feed = self.place.source if isinstance(self.place.source, Feed) else None
         records = [
             SourceRecord(
                 raw.offset,

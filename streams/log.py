@@ -7,13 +7,20 @@ from typing import NamedTuple, Protocol
 from citybrain.model import Feed
 from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
+from streams.topics import Stage
 
 
 class Place(NamedTuple):
-    """A partition of a feed; its state lies in the partition of the same number of `state.<feed>`."""
+    """A partition of what a stage reads; its state lies in the partition of the same number of `state.<source>`."""
 
-    feed: Feed
+    source: Feed | Stage
     partition: int
+
+    @property
+    def feed(self) -> Feed:
+        """Return the feed, for the site stage, which reads nothing else."""
+        assert isinstance(self.source, Feed), f"{self.source} is no feed"
+        return self.source
 
 
 class SourceRecord(NamedTuple):
@@ -28,7 +35,7 @@ class StateRecord(NamedTuple):
 
     offset: int
     key: bytes
-    value: bytes
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

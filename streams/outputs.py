@@ -1,6 +1,4 @@
-"""What goes out: alert events, rejections, signals and the service's own alerts, as records to send."""
-
-from pydantic import TypeAdapter
+"""What goes out: alert events, rejections and the service's own alerts, as records to send."""
 
 from citybrain.alerts import (
     AlertEvent,
@@ -15,19 +13,17 @@ from citybrain.alerts import (
 )
 from citybrain.codec import decode_event, encode_event, encode_reading
 from citybrain.i18n import say
-from citybrain.model import Level, Reason, Rejection, Scenario, Status, Words
+from citybrain.model import Feed, Level, Reason, Rejection, Scenario, Status, Words
 from citybrain.registry import CITY, CITY_WORDS
-from rules.signals import Signal
 from streams.log import Outgoing, Place, SourceRecord
+from streams.signal_log import event_record
 from streams.topics import Names
 
 CITY_HALL = (119.92, 28.47)  # Where an alert about the service itself stands on a map of Lishui.
 
-_SIGNAL: TypeAdapter[Signal] = TypeAdapter(Signal)
-
 
 class Outputs:
-    """Makes the records that come of one partition of a feed."""
+    """Makes the records that come of one partition of what a stage reads."""
 
     def __init__(self, place: Place, names: Names, *, status: Status, drill: str | None) -> None:
         self._place = place
@@ -36,7 +32,10 @@ class Outputs:
         self._drill = drill
 
     def event(self, event: AlertEvent) -> list[Outgoing]:
-        """Return an event for its topic and for the journal. What is on trial is recorded and told to nobody."""
+        """Return an event for its topic, the journal and, of a site, the area stage.
+
+        What is on trial is recorded and told to nobody.
+        """
         return self._event(event, encode_event(event))
 
     def stored_event(self, value: bytes) -> list[Outgoing]:
@@ -52,7 +51,7 @@ class Outputs:
             "text": rejection.text,
             "site": rejection.site or "",
             "metrics": ",".join(rejection.metrics),
-            "topic": self._names.feed(self._place.feed),
+            "topic": self._names.source(self._place.source),
             "partition": str(self._place.partition),
             "offset": str(source.offset),
         }
@@ -64,27 +63,15 @@ class Outputs:
         encoded = tuple((name, text.encode()) for name, text in headers.items())
         return Outgoing(names.rejected(), key, value, timestamp=source.record.at, headers=encoded)
 
-    def signal(self, signal: Signal, source: SourceRecord, ordinal: int) -> Outgoing:
-        """Return a signal with its source, by which a repeat is known: the n-th of its site that a record gave.
+    def at_offset(self, offset: int) -> str:
+        """Return an offset of the partition as an alert about the service names it."""
+        return f"{self._names.source(self._place.source)}/{self._place.partition}/{offset}"
 
-        Counted over all sites the number would be another after a restart, which passes over sites that know more.
-        """
-        headers = {
-            "topic": self._names.feed(self._place.feed),
-            "partition": str(self._place.partition),
-            "offset": str(source.offset),
-            "ordinal": str(ordinal),
-        }
-        encoded = tuple((name, text.encode()) for name, text in headers.items())
-        value = _SIGNAL.dump_json(signal)
-        return Outgoing(self._names.signals(), signal.rule.encode(), value, timestamp=signal.at, headers=encoded)
-
-    def own_alert(self, rule: str, *, catalog: str, offset: int, at: int) -> AlertEvent:
-        """Return an alert about the service itself: `engine-error` or `lost-records`, at an offset of the partition.
+    def own_alert(self, rule: str, *, catalog: str, where: str, at: int) -> AlertEvent:
+        """Return an alert about the service itself: `engine-error`, `lost-records` or `rule-error`, and where.
 
         It is raised and never cleared: a person has to look at it.
         """
-        where = f"{self._names.feed(self._place.feed)}/{self._place.partition}/{offset}"
         words = Words(f"{CITY_WORDS.zh} {where}", f"{CITY_WORDS.en} {where}")
         subject = Subject(SubjectKind.CITY, None, where, words, CITY_HALL)
 
@@ -124,4 +111,8 @@ class Outputs:
         journal = self._names.journal()
         topics = [journal] if event.trial else [self._names.alerts(event.scenario), journal]
         key = event.identifier.encode()
-        return [Outgoing(topic, key, value, timestamp=event.sent) for topic in topics]
+        # The broker stamps these. The embedded one does not, and the journal is in the time of people there too.
+        records = [Outgoing(topic, key, value, timestamp=None if topic == journal else event.sent) for topic in topics]
+        if isinstance(self._place.source, Feed):
+            records.append(event_record(self._names, value, key=key))
+        return records

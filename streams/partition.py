@@ -3,9 +3,12 @@
 The order of the steps is the promise (docs/delivery.md, docs/adr/0008). Of a piece of records:
 
 1. It is judged, which is pure and awaits nothing.
-2. Rejections, signals and the service's own alerts are sent and acknowledged. A restart makes them again, the same.
+2. Rejections and the service's own alerts are sent and acknowledged. A restart makes them again, the same.
 3. The sites that have alert events are written to the state partition, with those events as their outbox.
 4. The events are sent and acknowledged. So no event is ever out that the state does not know of.
+
+Signals, and how far the log's time has come, are told to the area stage each second, but signals always before a state
+that covers them, and a time never before the events up to it.
 
 Sites that have changed without an event are written some seconds later. The context says where a new owner begins:
 at a mark before which no record has changed a site that is not written. It moves only over what is safe.
@@ -23,9 +26,11 @@ from citybrain.instants import SECOND
 from citybrain.model import ControlKind
 from rules.intake import Output
 from rules.ruleset import RuleSet
+from streams.delivery import next_run
 from streams.judging import Judged, Judging, named_set
 from streams.log import Catalogs, Outgoing, Place, Reader, SourceRecord, Writer
 from streams.outputs import Outputs
+from streams.signal_log import BUNDLE_MAX, Told, bundles
 from streams.state_log import CONTEXT, LIFE, Context, Life, Mark, Record, StateLog, Stored, site_key, site_of
 from streams.suspicion import suspect
 from streams.telemetry import Telemetry
@@ -74,6 +79,10 @@ class Partition:
         self._outputs = Outputs(place, terms.names, status=terms.status, drill=terms.drill)
         self._skipped: set[int] = set()  # Offsets of records that are not judged, from the context's mark on.
         self._heard = clock.monotonic()  # When a record came last.
+        # Not told to the area stage yet: signals, and times that the log has passed.
+        self._signals: list[Told] = []
+        self._passed: list[int] = []
+        self._told_at: int | None = None  # The last such time that was.
 
     @classmethod
     async def take_over(
@@ -127,11 +136,13 @@ class Partition:
         over.
         """
         self._heard = self._clock.monotonic()
-        run, missing = await self._run_of(chunk)
-        for piece, trying in self._suspicion.pieces(run):
+        run = await next_run(chunk, self._next, place=self.place, reader=self._reader)
+        for offset, following in run.lost:
+            await self._tell_lost(offset, following)
+        for piece, trying in self._suspicion.pieces(run.records):
             if not await self._judge(piece, trying):
                 return self._next
-        return missing
+        return run.missing
 
     async def tick(self) -> None:
         """Do what is due: write sites that have changed, move the context on, tell an idle partition the time.
@@ -139,6 +150,7 @@ class Partition:
         To be called each second or so.
         """
         await self._mend()
+        await self._tell_time()
         now = self._clock.monotonic()
         await self._write_changed(now - self._terms.checkpoint_every)
         await self._move_context()
@@ -150,6 +162,7 @@ class Partition:
     async def release(self) -> None:
         """Write all that is not written and let the partition go; nothing may be called after that."""
         await self._mend()
+        await self._tell_time()
         await self._write_changed(self._clock.monotonic())
         await self._move_context()
         await self._log.write({LIFE: replace(self._life, released=True)})
@@ -201,7 +214,8 @@ class Partition:
     async def _settle(self, sites: Mapping[str, Stored]) -> None:
         """Write the context, and what a predecessor's late records lie over; then send every outbox again."""
         covered = [site for key in self._log.overwritten if (site := site_of(key)) is not None]
-        await self._log.write({site_key(site): sites[site] for site in sorted(covered)} | self._own_records())
+        mended: dict[bytes, Record] = {site_key(site): sites[site] for site in sorted(covered)}
+        await self._log.write(mended | self._own_records())
         unsent = {site: stored.outbox for site, stored in sites.items() if stored.outbox}
         if unsent:
             values = (value for outbox in unsent.values() for value in outbox)
@@ -210,26 +224,12 @@ class Partition:
 
     # Judging
 
-    async def _run_of(self, chunk: Sequence[SourceRecord]) -> tuple[list[SourceRecord], int | None]:
-        """Return the records that are next, and the offset at which the delivery has left some out."""
-        run: list[SourceRecord] = []
-        expected = self._next
-        for one in chunk:
-            if one.offset < expected:
-                continue
-            if one.offset > expected:
-                if await self._reader.next_offset(self.place, expected) < one.offset:
-                    return run, expected
-                await self._tell_lost(expected, one)
-            run.append(one)
-            expected = one.offset + 1
-        return run, None
-
     async def _tell_lost(self, offset: int, following: SourceRecord) -> None:
         """Say that the log itself has lost records; what comes of it is sent again after a restart, the same."""
         self._telemetry.gap(self.place.feed, following.offset - offset)
         catalog = self._judging.engine.catalog
-        event = self._outputs.own_alert("lost-records", catalog=catalog, offset=offset, at=following.record.at)
+        where = self._outputs.at_offset(offset)
+        event = self._outputs.own_alert("lost-records", catalog=catalog, where=where, at=following.record.at)
         await self._writer.send(self._outputs.event(event))
 
     async def _judge(self, piece: Sequence[SourceRecord], trying: Life | None) -> bool:
@@ -278,10 +278,29 @@ class Partition:
 
     async def _send(self, judged: Judged) -> None:
         """Send what was judged, in the order that the promise rests on."""
+        self._signals += judged.signals
         if judged.told:
             await self._writer.send(judged.told)
         if judged.events:
             await self._publish(judged.events)
+        self._passed += judged.passed
+        if len(self._signals) >= BUNDLE_MAX:
+            await self._tell_signals()
+
+    async def _tell_signals(self) -> None:
+        """Tell the area stage the signals that wait, and the times that were passed before them."""
+        signals, self._signals = self._signals, []
+        passed, self._passed = self._passed, []
+        self._told_at = passed[-1] if passed else self._told_at
+        if records := bundles(self._terms.names, self.place, signals, passed, self._judging.engine.signatures):
+            await self._writer.send(records)
+
+    async def _tell_time(self) -> None:
+        """Tell the area stage all that waits, and how far the log is; every event up to there is out."""
+        at = self._judging.engine.at
+        if at is not None and at != self._told_at:
+            self._passed.append(at)
+        await self._tell_signals()
 
     async def _publish(self, events: Sequence[AlertEvent]) -> None:
         """Write the sites of some events with these in their outbox, and then send the events."""
@@ -311,7 +330,8 @@ class Partition:
             await self._write(sites[first : first + WRITES_MAX], {})
 
     async def _write(self, sites: Sequence[str], outboxes: Mapping[str, Sequence[bytes]]) -> None:
-        """Write the records of some sites as they are now."""
+        """Write the records of some sites as they are now, after the signals that they cover."""
+        await self._tell_signals()
         found = ((site, self._judging.stored(site, self._next, outboxes.get(site, ()))) for site in sites)
         records = {site_key(site): stored for site, stored in found if stored is not None}
         if records:

@@ -1,4 +1,4 @@
-"""The state of a feed partition as records: one for each site, one for the context, one for the owner's life.
+"""The state of a partition as records: one for each site or the stage, one for the context, one for the owner's life.
 
 Each record names the epoch of the owner that wrote it. Of the records of one key that of the greatest epoch counts,
 and of one epoch the last: what a deposed owner writes late never wins, wherever it lies.
@@ -18,7 +18,9 @@ VERSION: Final = 1
 CLAIM: Final = b"claim"
 CONTEXT: Final = b"context"
 LIFE: Final = b"life"
+STAGE: Final = b"stage"  # The state of a stage that is written whole.
 _SITE: Final = b"site:"
+_PART: Final = b"part:"
 
 
 class FencedError(Exception):
@@ -54,7 +56,7 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The state of one site, up to a record, with the events that may not have been sent yet."""
+    """The state of one site, a stage or a part of one, up to a record, with what may not have been sent yet."""
 
     offset: int  # The first record that it does not know of.
     catalog: str  # The hash of the rule set that it was dumped under.
@@ -72,6 +74,8 @@ class Found:
     context: Context | None = None
     life: Life | None = None
     sites: dict[str, Stored] = field(default_factory=dict)
+    stage: Stored | None = None
+    parts: dict[str, Stored] = field(default_factory=dict)
 
 
 def site_key(site: str) -> bytes:
@@ -82,6 +86,16 @@ def site_key(site: str) -> bytes:
 def site_of(key: bytes) -> str | None:
     """Return the site of a record's key, or None for a record of another kind."""
     return key.removeprefix(_SITE).decode() if key.startswith(_SITE) else None
+
+
+def part_key(part: str) -> bytes:
+    """Return the key of the record of one part of a stage's state."""
+    return _PART + part.encode()
+
+
+def part_of(key: bytes) -> str | None:
+    """Return the part of a record's key, or None for a record of another kind."""
+    return key.removeprefix(_PART).decode() if key.startswith(_PART) else None
 
 
 class StateLog:
@@ -110,12 +124,12 @@ class StateLog:
         self.overwritten.clear()
         return await self._read(self._reader.state_records(self._place, 0, self._end))
 
-    async def write(self, records: Mapping[bytes, Record]) -> int:
-        """Write records by key; return their size once all are acknowledged and no other owner was there before.
+    async def write(self, records: Mapping[bytes, Record | None]) -> int:
+        """Write records by key, None to remove one; return their size once all are acknowledged.
 
-        Raises FencedError if one was.
+        Raises FencedError if another owner was there before.
         """
-        values = {key: _encode(self.epoch, record) for key, record in records.items()}
+        values = {key: None if one is None else _encode(self.epoch, one) for key, one in records.items()}
         offsets = await self._writer.send([self._outgoing(key, value) for key, value in values.items()])
         self.overwritten -= values.keys()  # Before looking: someone may have written over these as well.
         first, count = self._end, len(offsets)
@@ -123,14 +137,16 @@ class StateLog:
             self._end += count
         else:
             await self._look(first, offsets)
-        return sum(len(value) for value in values.values())
+        return sum(len(value) for value in values.values() if value is not None)
 
     async def _look(self, first: int, offsets: Sequence[int]) -> None:
         """Read what others wrote among our records."""
         is_told = min(offsets) >= 0
         self._end = max(offsets) + 1 if is_told else await self._reader.state_end(self._place)
         async for record in self._reader.state_records(self._place, first, self._end):
-            epoch = _epoch_of(record)
+            if record.value is None:
+                continue
+            epoch = _epoch_of(record.value, record)
             if epoch > self.epoch:
                 raise FencedError(f"{self._topic}/{self._place.partition}: epoch {epoch} follows ours, {self.epoch}")
             if epoch < self.epoch:
@@ -140,7 +156,11 @@ class StateLog:
         epochs: dict[bytes, int] = {}
         values: dict[bytes, bytes] = {}
         async for record in records:
-            epoch = _epoch_of(record)
+            if record.value is None:
+                epochs.pop(record.key, None)
+                values.pop(record.key, None)
+                continue
+            epoch = _epoch_of(record.value, record)
             if epoch < epochs.get(record.key, -1):
                 self.overwritten.add(record.key)
                 continue
@@ -148,7 +168,7 @@ class StateLog:
             self.overwritten.discard(record.key)
         return _decoded(values)
 
-    def _outgoing(self, key: bytes, value: bytes) -> Outgoing:
+    def _outgoing(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(self._topic, key, value, self._place.partition)
 
 
@@ -169,12 +189,12 @@ def _encoded(epoch: int | None, *parts: Any) -> bytes:
     return b"\n".join([b"%d" % (epoch if epoch is not None else -1), *(orjson.dumps(part) for part in parts)])
 
 
-def _epoch_of(record: StateRecord) -> int:
-    """Return the epoch of a record. A claim cannot name it: it is where the claim lies."""
+def _epoch_of(value: bytes, record: StateRecord) -> int:
+    """Return the epoch of a record with a value. A claim cannot name it: it is where the claim lies."""
     if record.key == CLAIM:
         return record.offset
     try:
-        return int(record.value[: record.value.index(b"\n")])
+        return int(value[: value.index(b"\n")])
     except ValueError as error:
         raise SnapshotError(f"the state record at offset {record.offset} is torn") from error
 
@@ -199,5 +219,13 @@ def _put(found: Found, key: bytes, lines: list[bytes]) -> None:
         trying = tuple(head["trying"]) if head["trying"] is not None else None
         found.life = Life(head["start"], trying, head["deaths"], head["released"])
     elif (site := site_of(key)) is not None:
-        # The events go out again as they are, byte for byte.
-        found.sites[site] = Stored(head["offset"], head["catalog"], orjson.loads(lines[1]), tuple(lines[2:]))
+        found.sites[site] = _stored(head, lines)
+    elif (part := part_of(key)) is not None:
+        found.parts[part] = _stored(head, lines)
+    elif key == STAGE:
+        found.stage = _stored(head, lines)
+
+
+def _stored(head: Mapping[str, Any], lines: Sequence[bytes]) -> Stored:
+    # The events go out again as they are, byte for byte.
+    return Stored(head["offset"], head["catalog"], orjson.loads(lines[1]), tuple(lines[2:]))

@@ -9,8 +9,10 @@ from prometheus_client.exposition import generate_latest
 
 from citybrain import __version__
 from citybrain.alerts import AlertEvent
-from citybrain.model import Feed
+from citybrain.model import Feed, Rejection
 from rules.intake import Output
+from scenarios.states import Outcome
+from streams.topics import Stage
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,18 @@ class Telemetry:
         self._silent_log = Gauge(
             "citybrain_silent_log_spans", "Times that a log itself was silent for over 30 s.", registry=here
         )
+        self._late_signals = Gauge(
+            "citybrain_area_late_signals", "Signals left out: their source was given up on.", registry=here
+        )
+        self._given_up = Gauge(
+            "citybrain_area_sources_given_up", "Feed partitions that the area stage waits for no longer.", registry=here
+        )
+        self._area_time = Gauge(
+            "citybrain_area_timestamp_seconds", "Time up to which rules over several sites are judged.", registry=here
+        )
+        self._incidents = Gauge("citybrain_incidents_running", "Incidents that have not ended.", registry=here)
+        self._actions = Counter("citybrain_actions_total", "Actions of people, by answer.", ["answer"], registry=here)
+        self._rule_errors = Counter("citybrain_rule_errors_total", "Rules that failed at a group.", registry=here)
         self._heartbeat = Gauge(
             "citybrain_heartbeat_timestamp_seconds", "Last turn of the worker's loop.", registry=here
         )
@@ -68,6 +82,35 @@ class Telemetry:
         for rejection in output.rejections:
             self._rejections.labels(feed.value, rejection.reason.value).inc()
 
+    def reached(self, source: Feed | Stage, at: int) -> None:
+        """Say of which time the newest record was."""
+        self._last.labels(source.value).set(at / 1000)
+
+    def rejected(self, source: Feed | Stage, rejection: Rejection) -> None:
+        """Count a record that is none."""
+        self._rejections.labels(source.value, rejection.reason.value).inc()
+
+    def areas(self, *, late: int, given_up: int, at: int | None) -> None:
+        """Say how the area stage stands."""
+        self._late_signals.set(late)
+        self._given_up.set(given_up)
+        if at is not None:
+            self._area_time.set(at / 1000)
+
+    def incidents(self, running: int) -> None:
+        """Say how many incidents run."""
+        self._incidents.set(running)
+
+    def answered(self, outcomes: Sequence[Outcome]) -> None:
+        """Count answers to what people did."""
+        for outcome in outcomes:
+            self._actions.labels("accepted" if outcome.accepted else "refused").inc()
+
+    def rule_error(self, name: str, at: int) -> None:
+        """Count a rule that failed at a group; called where the exception is handled."""
+        logger.exception("judging %s failed at %s", name, at)
+        self._rule_errors.inc()
+
     def published(self, events: Sequence[AlertEvent]) -> None:
         """Count alert events that are acknowledged."""
         for event in events:
@@ -86,7 +129,7 @@ class Telemetry:
         """Count a partition that was taken over."""
         self._restores.inc()
 
-    def gap(self, feed: Feed, count: int) -> None:
+    def gap(self, feed: Feed | Stage, count: int) -> None:
         """Count records that the log no longer has."""
         logger.error("the log no longer has some records", extra={"feed": feed.value, "count": count})
         self._gaps.labels(feed.value).inc(count)
@@ -105,8 +148,8 @@ class Telemetry:
         """Say how often the log itself was silent."""
         self._silent_log.set(count)
 
-    def lag(self, feed: Feed, count: int) -> None:
-        """Say how many records of a feed wait."""
+    def lag(self, feed: Feed | Stage, count: int) -> None:
+        """Say how many records of a feed or for a stage wait."""
         self._lag.labels(feed.value).set(count)
 
     def heartbeat(self, at: int) -> None:

@@ -39,7 +39,6 @@ class Terms:
     checkpoint_every: int  # Milliseconds that a changed site may wait to be written.
     appends_clock: bool  # Whether an idle partition's owner appends clock records: where the broker stamps them.
     expects_sites: bool = True  # Whether a site that never speaks is missed: not where a storyline plays some of them.
-    tells_signals: bool = False  # Whether signals go out: from when there is someone to read them.
     status: Status = Status.ACTUAL
     drill: str | None = None
     turn: AbstractAsyncContextManager[object] = field(default=_TURN, compare=False)

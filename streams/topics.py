@@ -23,6 +23,8 @@ SMALL_PARTITIONS: Final = 4
 # One partition gives the journal one order.
 JOURNAL_PARTITIONS: Final = 1
 STATUS_PARTITIONS: Final = 1
+# A rule may look at sites and alerts of the whole city.
+SIGNAL_PARTITIONS: Final = 1
 
 # A feed needs to outlive the longest outage of its worker, alerts and journal the yearly review.
 FEED_RETENTION: Final = 7 * DAY
@@ -46,6 +48,16 @@ class Cleanup(StrEnum):
 
     DELETE = "delete"
     COMPACT = "compact"
+
+
+class Stage(StrEnum):
+    """What the stages after the site stage read, each under the name of its topic."""
+
+    SIGNALS = "signals"  # The area stage.
+    JOURNAL = "journal"  # The incident stage.
+
+
+SOURCES: Final[tuple[Feed | Stage, ...]] = (*Feed, *Stage)  # All that any stage reads.
 
 
 class TimestampType(StrEnum):
@@ -111,7 +123,19 @@ class Names:
 
     def journal(self) -> str:
         """Return the topic that holds every alert event and action in one order."""
-        return f"{self.prefix}journal"
+        return f"{self.prefix}{Stage.JOURNAL.value}"
+
+    def alert_states(self) -> str:
+        """Return the topic of the latest event of each alert and what people did with it."""
+        return f"{self.prefix}alerts.state"
+
+    def incidents(self) -> str:
+        """Return the topic of incidents with their checklists."""
+        return f"{self.prefix}incidents"
+
+    def outcomes(self) -> str:
+        """Return the topic of the answers to what people did."""
+        return f"{self.prefix}actions.outcomes"
 
     def status(self) -> str:
         """Return the topic that says how the feeds are."""
@@ -119,11 +143,15 @@ class Names:
 
     def signals(self) -> str:
         """Return the topic of what the site stage tells rules over several sites."""
-        return f"{self.prefix}signals"
+        return f"{self.prefix}{Stage.SIGNALS.value}"
 
-    def state(self, feed: Feed) -> str:
-        """Return the topic of the site stage's checkpoint data for a feed."""
-        return f"{self.prefix}state.{feed.value}"
+    def source(self, source: Feed | Stage) -> str:
+        """Return the topic that a stage reads."""
+        return self.feed(source) if isinstance(source, Feed) else f"{self.prefix}{source.value}"
+
+    def state(self, source: Feed | Stage) -> str:
+        """Return the topic of the checkpoint data of the stage that reads a feed or another topic."""
+        return f"{self.prefix}state.{source.value}"
 
 
 def topics_for(
@@ -296,7 +324,8 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
         )
         for feed in Feed
     ]
-    return (*feeds, _rejected(names), *_alerts(names), _journal(names), _status(names), *states)
+    single = (*_signals(names), *_journal(names))
+    return (*feeds, _rejected(names), *_alerts(names), *single, *_incidents(names), _status(names), *states)
 
 
 def _rejected(names: Names) -> Topic:
@@ -309,6 +338,29 @@ def _rejected(names: Names) -> Topic:
         timestamp_type=TimestampType.APPEND,
         meaning="records that were not judged: the original bytes, where they lay, and why",
     )
+
+
+def _signals(names: Names) -> list[Topic]:
+    return [
+        Topic(
+            name=names.signals(),
+            key="feed and partition",
+            partitions=SIGNAL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=FEED_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="what the site stage tells rules over several sites: values, alert events, how far it is",
+        ),
+        Topic(
+            name=names.state(Stage.SIGNALS),
+            key="kind of record",
+            partitions=SIGNAL_PARTITIONS,
+            cleanup=Cleanup.COMPACT,
+            retention=None,
+            timestamp_type=TimestampType.APPEND,
+            meaning="checkpoint data of the area stage",
+        ),
+    ]
 
 
 def _alerts(names: Names) -> list[Topic]:
@@ -326,16 +378,52 @@ def _alerts(names: Names) -> list[Topic]:
     ]
 
 
-def _journal(names: Names) -> Topic:
-    return Topic(
-        name=names.journal(),
-        key="alert, incident or action id",
-        partitions=JOURNAL_PARTITIONS,
-        cleanup=Cleanup.DELETE,
-        retention=ALERT_RETENTION,
-        timestamp_type=TimestampType.APPEND,
-        meaning="every alert event again, in one order",
-    )
+def _journal(names: Names) -> list[Topic]:
+    return [
+        Topic(
+            name=names.journal(),
+            key="alert, incident or action id",
+            partitions=JOURNAL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=ALERT_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="every alert event again and every action, in one order",
+        ),
+        Topic(
+            name=names.state(Stage.JOURNAL),
+            key="alert or incident",
+            partitions=JOURNAL_PARTITIONS,
+            cleanup=Cleanup.COMPACT,
+            retention=None,
+            timestamp_type=TimestampType.APPEND,
+            meaning="checkpoint data of the incident stage",
+        ),
+    ]
+
+
+def _incidents(names: Names) -> list[Topic]:
+    def compacted(name: str, key: str, meaning: str) -> Topic:
+        return Topic(name, key, SMALL_PARTITIONS, Cleanup.COMPACT, None, TimestampType.APPEND, meaning)
+
+    return [
+        compacted(
+            names.alert_states(),
+            "alert id",
+            "the latest event of each alert and what people did with it; removed 7 days after it cleared",
+        ),
+        compacted(
+            names.incidents(), "incident id", "incidents: level, open alerts, checklist; gone 30 days after the end"
+        ),
+        Topic(
+            name=names.outcomes(),
+            key="action id",
+            partitions=SMALL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=ALERT_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="the answer to each action: accepted, or refused and why",
+        ),
+    ]
 
 
 def _status(names: Names) -> Topic:

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from citybrain.instants import SECOND
-from citybrain.model import Feed
 from streams.clients import Broker, Ends
 from streams.health import Pulse
 from streams.log import Place
 from streams.telemetry import Telemetry
-from streams.topics import Names
+from streams.topics import SOURCES, Names
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +74,11 @@ class Watchdog:
             die(f"the worker did not stop within {STOP_MAX // SECOND} s")
         self.require_awake()
         for place in self._pulse.stalled(HUNG_MAX):
-            die(f"{place.feed}/{place.partition} has records and none was judged for {HUNG_MAX // SECOND} s")
+            die(f"{place.source}/{place.partition} has records and none was judged for {HUNG_MAX // SECOND} s")
 
     def _look_around(self) -> None:
         """Ask the broker where the logs of our partitions end, by a client that the loop knows nothing of."""
-        topics = {self._names.feed(feed): feed for feed in Feed}
+        topics = {self._names.source(source): source for source in SOURCES}
         while not self._stop.is_set():
             try:
                 with contextlib.closing(Ends(self._broker, topics)) as ends:
@@ -95,8 +94,8 @@ class Watchdog:
     def _saw(self, ends: Mapping[Place, int]) -> None:
         pulse = self._pulse
         pulse.ends, pulse.broker_at = ends, pulse.clock.monotonic()
-        waiting = dict.fromkeys(Feed, 0)
+        waiting = dict.fromkeys(SOURCES, 0)
         for place, standing in pulse.standings.items():
-            waiting[place.feed] += max(0, ends.get(place, 0) - standing.judged)
-        for feed, count in waiting.items():
-            self._telemetry.lag(feed, count)
+            waiting[place.source] += max(0, ends.get(place, 0) - standing.judged)
+        for source, count in waiting.items():
+            self._telemetry.lag(source, count)

@@ -24,17 +24,20 @@ from citybrain.instants import SECOND
 from citybrain.model import Feed, Status
 from citybrain.settings import Settings
 from rules.ruleset import RuleSet
+from scenarios.playbook import Playbook
+from streams.area_partition import AreaPartition
 from streams.canary import Canaries
 from streams.clients import Broker
 from streams.guards import expected_stamps, require_all
 from streams.health import Pulse, Standing
+from streams.incident_partition import IncidentPartition
 from streams.kafka_log import KafkaReader, KafkaWriter
-from streams.lanes import Lane
+from streams.lanes import Lane, Owned
 from streams.log import Place, SourceRecord
 from streams.partition import Partition
 from streams.telemetry import Telemetry
 from streams.terms import Terms
-from streams.topics import Names, TimestampType
+from streams.topics import SOURCES, Names, Stage, TimestampType
 from streams.transport import ChunkScheduler, EmbeddedTransport, Transport
 from streams.watchdog import Watchdog, die
 
@@ -62,11 +65,18 @@ class OneRuleSet:
         return self._rules if number == self.NUMBER else None
 
 
-class SiteWorker:
+class Worker:
     """One worker process: the Faust application around the lanes of its partitions."""
 
     def __init__(
-        self, rules: RuleSet, settings: Settings, *, telemetry: Telemetry, pulse: Pulse, clock: Clock | None = None
+        self,
+        rules: RuleSet,
+        playbook: Playbook,
+        settings: Settings,
+        *,
+        telemetry: Telemetry,
+        pulse: Pulse,
+        clock: Clock | None = None,
     ) -> None:
         names = Names(settings.prefix)
         self._names = names.exercise() if settings.status is not Status.ACTUAL else names
@@ -74,11 +84,12 @@ class SiteWorker:
         self._clock = clock or SystemClock()
         self._telemetry = telemetry
         self._pulse = pulse
-        self._feeds = {self._names.feed(feed): feed for feed in Feed}
+        self._sources = {self._names.source(source): source for source in SOURCES}
         self._lanes: dict[TP, Lane] = {}
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
         self._catalogs = OneRuleSet(rules)
+        self._playbook = playbook
         self._watchdog = Watchdog(
             pulse, telemetry, self._broker, self._names, frozen_max=round(settings.session_s * SECOND)
         )
@@ -149,20 +160,31 @@ class SiteWorker:
 
     # What the lanes ask of it
 
-    async def take_over(self, place: Place) -> Partition:
+    async def take_over(self, place: Place) -> Owned:
         """Make a partition ours."""
         settings = self._settings
         stamps = expected_stamps(settings.status, is_simulated=settings.simulated)
         terms = Terms(
             self._names,
-            {feed: int(self.app.consumer.topic_partitions(topic)) for topic, feed in self._feeds.items()},
+            {feed: int(self.app.consumer.topic_partitions(self._names.feed(feed))) for feed in Feed},
             checkpoint_every=round(settings.checkpoint_every_s * SECOND),
             # Where the producer stamps the records, the one producer of the run writes its clock records itself.
             appends_clock=stamps is TimestampType.APPEND,
             expects_sites=not settings.simulated,
             status=settings.status,
         )
-        return await Partition.take_over(
+        if place.source is Stage.JOURNAL:
+            return await IncidentPartition.take_over(
+                place,
+                terms,
+                reader=self._reader,
+                writer=self._writer,
+                playbook=self._playbook,
+                clock=self._clock,
+                telemetry=self._telemetry,
+            )
+        kind = AreaPartition if place.source is Stage.SIGNALS else Partition
+        return await kind.take_over(
             place,
             terms,
             reader=self._reader,
@@ -206,7 +228,7 @@ class SiteWorker:
         return app
 
     def _make_agent(self) -> None:
-        topic = self.app.topic(*self._feeds, key_serializer="raw", value_serializer="raw")
+        topic = self.app.topic(*self._sources, key_serializer="raw", value_serializer="raw")
 
         async def dispatch(stream: Any) -> None:
             async for event in stream.events():
@@ -229,7 +251,7 @@ class SiteWorker:
             source, clock = self.app.consumer, self._clock
             for tp in assigned:
                 self._lanes[tp] = Lane(
-                    tp, Place(self._feeds[tp.topic], tp.partition), source=source, host=self, clock=clock
+                    tp, Place(self._sources[tp.topic], tp.partition), source=source, host=self, clock=clock
                 )
 
     async def _turn(self) -> None:

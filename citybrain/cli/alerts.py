@@ -4,19 +4,18 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from citybrain.alerts import EVENTS, AlertEvent, State
 from citybrain.cli.console import AsJson, Lang, alert_line, err, out, print_json
 from citybrain.cli.shared import BrokerOption, Place, language_of, naming_the_broker, place_of
 from citybrain.clock import Clock, SystemClock
-from citybrain.codec import decode_event
 from citybrain.errors import MissingError, UsageError
 from citybrain.i18n import Language, say
 from citybrain.instants import MINUTE, SECOND, format_clock_time
 from citybrain.model import LEVELS, Level, Scenario
 from citybrain.settings import load_settings
 from streams.clients import Record, Start, Watch, read_all, topic_names
+from streams.incident_log import event_in
 
 ASK_EVERY = 5 * SECOND  # Of silence, before the broker is asked whether it is there,
 LOST_MAX = MINUTE  # and how long it may be gone before this command ends and says so.
@@ -164,13 +163,8 @@ def _open(events: Iterable[AlertEvent]) -> list[AlertEvent]:
 
 def _event(record: Record) -> AlertEvent | None:
     """Return the alert event of a journal record; None for what is none, and for those of rules on trial."""
-    if record.value is None:
-        return None
-    try:
-        event = decode_event(record.value)
-    except ValidationError:
-        return None
-    return None if event.trial else event
+    event = event_in(record)
+    return None if event is None or event.trial else event
 
 
 def _print(event: AlertEvent, language: Language, *, as_json: bool) -> None:

@@ -19,7 +19,6 @@ from citybrain.cli.publishing import factor_of
 from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
 from citybrain.cli.simulate import records_of
 from citybrain.clock import SystemClock
-from citybrain.codec import decode_event
 from citybrain.errors import MissingError
 from citybrain.i18n import Language, say
 from citybrain.instants import HOUR, MINUTE, SECOND, format_duration
@@ -27,6 +26,7 @@ from simulators.pacing import Pace
 from simulators.trace import TraceRecord
 from streams.clients import Broker, Producer, Start, Watch
 from streams.embedded import FEED_PARTITIONS, Embedded, embedded_child
+from streams.incident_log import event_in
 from streams.publish import publish
 from streams.rendezvous import Running, announced
 from streams.topics import PREFIX, Names, topics_for
@@ -114,8 +114,8 @@ def _play(
         try:
             while not failure:
                 for record in journal.poll():
-                    if record.value is not None:
-                        out.print(alert_line(decode_event(record.value), language))
+                    if (event := event_in(record)) is not None:
+                        out.print(alert_line(event, language))
                 _require_broker(child, worker, language)
                 worker.keep()
             _require_broker(child, worker, language)

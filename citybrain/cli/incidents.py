@@ -8,14 +8,23 @@ from rich.text import Text
 
 from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, progress
 from citybrain.cli.scenario import scripts_in_force
-from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
+from citybrain.cli.shared import (
+    BrokerOption,
+    CatalogOption,
+    language_of,
+    naming_the_broker,
+    place_of,
+    rules_in_force,
+)
+from citybrain.clock import SystemClock
 from citybrain.i18n import Language, say
 from citybrain.instants import format_clock_time
-from scenarios.incidents import Incidents
+from citybrain.settings import load_settings
 from scenarios.playbook import Playbook, playbook_of
 from scenarios.runner import replay_incidents
 from scenarios.states import INCIDENTS, Incident, Item
 from simulators.trace import read_trace
+from streams.clients import read_all
 
 app = typer.Typer(help="Show incidents and their checklists.", no_args_is_help=True)
 
@@ -38,12 +47,39 @@ def replay(
         if as_json:
             print_json(INCIDENTS.dump_python(incident, mode="json"))
         else:
-            _print(incident, found, playbook, language)
+            _print(incident, found.at, playbook, language)
     counts = {"incidents": len(found.incidents), "alerts": len(found.alerts)}
     err.print(say(language, "scenario.replayed", **counts))
 
 
-def _print(incident: Incident, found: Incidents, playbook: Playbook, language: Language) -> None:
+@app.command("list")
+def list_(
+    ended: Annotated[bool, typer.Option("--ended", help="Those that have ended, too.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Those of the drill in place of the real ones.")] = False,
+    broker: BrokerOption = None,
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the incidents of a running worker, each with its checklist. A running demo is found by itself."""
+    language = language_of(lang)
+    place = place_of(broker, load_settings(), exercise=exercise)
+    rules = rules_in_force(catalog)
+    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    last: dict[bytes | None, bytes | None] = {}
+    with naming_the_broker(place, language):
+        last.update((record.key, record.value) for record in read_all(place.broker, [place.names.incidents()]))
+    found = [INCIDENTS.validate_json(value) for value in last.values() if value is not None]
+    found = [incident for incident in found if ended or incident.ended is None]
+    for incident in sorted(found, key=lambda one: (one.started_at, one.scenario, one.county)):
+        if as_json:
+            print_json(INCIDENTS.dump_python(incident, mode="json"))
+        else:
+            _print(incident, SystemClock().now(), playbook, language)
+    err.print(say(language, "scenario.listed", count=len(found)))
+
+
+def _print(incident: Incident, at: int, playbook: Playbook, language: Language) -> None:
     script = playbook.scripts.scripts.get(incident.scenario)
     name = script.words.in_language(language) if script is not None else incident.scenario.value
     line = Text(format_clock_time(incident.started_at), style="dim")
@@ -58,7 +94,7 @@ def _print(incident: Incident, found: Incidents, playbook: Playbook, language: L
         place = depot.words.in_language(language)
         out.print(Text(f"    {resource}  {place}  {supply.distance_m / 1000:.0f} km", style="dim"))
     for item in incident.checklist:
-        out.print(_item_line(item, found.at, playbook, language))
+        out.print(_item_line(item, at, playbook, language))
 
 
 def _item_line(item: Item, at: int, playbook: Playbook, language: Language) -> Text:

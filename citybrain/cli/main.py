@@ -12,6 +12,7 @@ import typer
 
 from citybrain import __version__
 from citybrain.cli import (
+    actions,
     alerts,
     demo,
     docs,
@@ -51,6 +52,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(actions.app, name="actions")
 app.add_typer(topics.app, name="topics")
 app.add_typer(trace.app, name="trace")
 

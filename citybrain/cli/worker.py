@@ -11,15 +11,17 @@ from typing import Annotated
 import typer
 
 from citybrain.cli.console import Lang, err
+from citybrain.cli.scenario import scripts_in_force
 from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
 from citybrain.clock import SystemClock
 from citybrain.i18n import Language, say
 from citybrain.settings import load_settings
+from scenarios.playbook import playbook_of
 from streams.health import Pulse, served
 from streams.quiet import Bounded
 from streams.supervise import Supervisor
 from streams.telemetry import Telemetry
-from streams.worker import SiteWorker
+from streams.worker import Worker
 
 
 def worker(
@@ -46,9 +48,9 @@ def worker(
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
-    judged = len(rules.in_force) - len(rules.over_sites)
-    telemetry.rules(judged)
-    site_worker = SiteWorker(rules, settings, telemetry=telemetry, pulse=pulse)
+    telemetry.rules(len(rules.in_force))
+    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    worker = Worker(rules, playbook, settings, telemetry=telemetry, pulse=pulse)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
     ports = (settings.metrics_port, 0) if any_port else (settings.metrics_port,)
     with served(telemetry, pulse, host=settings.metrics_host, ports=ports) as port:
@@ -59,17 +61,15 @@ def worker(
                 say(
                     language,
                     "worker.started",
-                    rules=judged,
+                    rules=len(rules.in_force),
                     sites=sites,
                     group=group,
                     bootstrap=settings.bootstrap,
                 )
             )
-            if rules.over_sites:
-                err.print(say(language, "worker.over_sites", count=len(rules.over_sites)), style="yellow")
             err.print(say(language, "worker.metrics", host=settings.metrics_host, port=port))
 
-        site_worker.run(say_started)
+        worker.run(say_started)
 
 
 def _supervise(language: Language, catalog: Path | None) -> int:

@@ -4,7 +4,8 @@ It moves by the same clock, publishes through the same code and forgets as littl
 What it is given must come in the order of `at`; `rules.areas.stage` sees to that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from citybrain.alerts import AlertEvent
@@ -28,7 +29,17 @@ Input = Signal | AlertEvent
 class AreaEngine:
     """Judges the rules of one order over their groups. Not thread-safe; free of side effects."""
 
-    def __init__(self, plan: AreaPlan, order: int, *, status: Status = Status.ACTUAL, drill: str | None = None) -> None:
+    def __init__(
+        self,
+        plan: AreaPlan,
+        order: int,
+        *,
+        status: Status = Status.ACTUAL,
+        drill: str | None = None,
+        on_failure: Callable[[str, int], None] | None = None,
+    ) -> None:
+        """Begin. `on_failure` hears of a group whose judging raised, and when; without it the error is raised."""
+        self._on_failure = on_failure
         self._plan = plan
         self._order = order
         self._clock = LogClock()
@@ -54,11 +65,12 @@ class AreaEngine:
         events: list[AlertEvent] = []
         for due in self._clock.move_to(at):
             state = self._groups[due.site]
-            if isinstance(due, Silence):
-                self._fall_silent(state, due, events)
-            elif state.standing.wake_at == due.at:
-                state.newest_at = max(state.newest_at, due.at)
-                self._publisher.wake(state, state.standing, When(state.newest_at, due.at), events)
+            with self._contained(state.id, due.at):
+                if isinstance(due, Silence):
+                    self._fall_silent(state, due, events)
+                elif state.standing.wake_at == due.at:
+                    state.newest_at = max(state.newest_at, due.at)
+                    self._publisher.wake(state, state.standing, When(state.newest_at, due.at), events)
         return events
 
     def judge(self, inputs: Iterable[Input], *, instant: int, at: int) -> list[AlertEvent]:
@@ -69,11 +81,23 @@ class AreaEngine:
         events = self.advance(at)
         touched: dict[str, GroupState] = {}
         for one in inputs:
-            states = self._take_signal(one) if isinstance(one, Signal) else self._take_event(one)
-            touched.update((state.id, state) for state in states)
+            with self._contained(one.rule if isinstance(one, Signal) else one.rule.id, at):
+                states = self._take_signal(one) if isinstance(one, Signal) else self._take_event(one)
+                touched.update((state.id, state) for state in states)
         for _, state in sorted(touched.items()):
-            self._judge(state, When(max(state.newest_at, instant), at), events)
+            with self._contained(state.id, at):
+                self._judge(state, When(max(state.newest_at, instant), at), events)
         return events
+
+    @contextmanager
+    def _contained(self, name: str, at: int) -> Iterator[None]:
+        """Let a fault of one rule, or of one rule at one group, stop no other."""
+        try:
+            yield
+        except Exception:
+            if self._on_failure is None:
+                raise
+            self._on_failure(name, at)
 
     def reset(self, order: Reset, *, at: int) -> list[AlertEvent]:
         """Let a latched alert go, as a person ordered at `at`; nothing comes of it while its condition holds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from citybrain.alerts import AlertEvent
 from citybrain.geometry import distance_m
@@ -59,12 +60,16 @@ class AreaPlan:
     rules: tuple[BoundRule, ...]
     plans: dict[str, GroupPlan] = field(init=False)
     orders: tuple[int, ...] = field(init=False)
+    signatures: dict[str, str] = field(init=False)  # Rule -> what the values of its signals are values of.
     _listeners: dict[tuple[str, str], list[GroupPlan]] = field(init=False)
     _by_alert: dict[str, list[tuple[BoundRule, Listening]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.plans, self._listeners, self._by_alert = {}, {}, {}
         self.orders = tuple(sorted({bound.order for bound in self.rules}))
+        self.signatures = {
+            bound.rule.id: sha256("\n".join(bound.measures).encode()).hexdigest()[:12] for bound in self.rules
+        }
         periods = {site.id: site.period for site in self.registry.sites.values()}
         for bound in self.rules:
             for group_id, (group, judge) in bound.judges.items():

@@ -4,7 +4,7 @@ Signals and events are held back until the log has moved past their `at`, and ar
 of one instant together: how records of one moment are spread over partitions, or stand in a trace, makes no difference.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -25,11 +25,21 @@ SNAPSHOT_VERSION = 2
 class AreaStage:
     """Judges the rules over several sites, over alerts, and over hazards, in this order."""
 
-    def __init__(self, plan: AreaPlan, *, status: Status = Status.ACTUAL, drill: str | None = None) -> None:
+    def __init__(
+        self,
+        plan: AreaPlan,
+        *,
+        status: Status = Status.ACTUAL,
+        drill: str | None = None,
+        on_failure: Callable[[str, int], None] | None = None,
+    ) -> None:
+        """Begin. `on_failure` hears of a rule and group whose judging raised, and when; without it it is raised."""
         self._plan = plan
         self._status = status
         self._drill = drill
-        self._engines = {order: AreaEngine(plan, order, status=status, drill=drill) for order in plan.orders}
+        self._engines = {
+            order: AreaEngine(plan, order, status=status, drill=drill, on_failure=on_failure) for order in plan.orders
+        }
         self._held: list[Input] = []
         self._resets: list[Reset] = []
         self._at: int | None = None

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from citybrain.registry import Registry, load_registry
-from rules.ruleset import RuleSet, read_rules
+from rules.ruleset import RuleSet, load_rules, read_rules
+from scenarios.scripts import load_scripts
 
 HERE = Path(__file__).parent
 CITY = HERE.parent / "data" / "rules" / "city"
@@ -63,10 +64,13 @@ def play(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Callab
     # A rule that goes and comes back may raise an old alert anew: these have the same rules.
     changed = made("changed", registry, story.rules(5, all_of_them=True))
 
+    scripts = load_scripts(load_rules())
+
     def run(seed: int, seen: Counter[str] | None = None) -> list[str]:
         found: list[str] = plays.play(
             seed,
             sets=sets,
+            scripts=scripts,
             world=world,
             story=story,
             seen=seen if seen is not None else Counter(),

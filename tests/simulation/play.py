@@ -4,19 +4,34 @@ from collections import Counter
 from typing import Any
 from unittest.mock import patch
 
+import orjson
+
+from citybrain.instants import HOUR
 from citybrain.model import Status
 from rules.ruleset import RuleSet
+from scenarios.incidents import Incidents
+from scenarios.playbook import playbook_of
+from scenarios.scripts import Scripts
+from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
+from streams.area_fold import AreaFold
+from streams.area_partition import GIVE_UP_AFTER
+from streams.incident_log import action_record, read_journal
 from streams.log import Outgoing
 from streams.outputs import Outputs
+from streams.signal_log import KIND_HEADER, Kind, read_bundle
 
 RECORDS = 60  # Moments of a story at which something comes.
 SETTLE_TURNS_MAX = 100_000
+LATE = 6 * HOUR
+_OF_INCIDENTS = {"s.alerts.state", "s.incidents", "s.actions.outcomes"}
+PATIENCE = (GIVE_UP_AFTER, 1_000 * HOUR)
 
 
 def play(
     seed: int,
     *,
     sets: list[RuleSet],
+    scripts: Scripts,
     world: Any,
     story: Any,
     seen: Counter[str],
@@ -34,20 +49,30 @@ def play(
         return sets[number] if number < len(sets) else None
 
     chaos = 2.0 if seed % 3 else 0.5
-    here = world.World(seed, rules_for=rules_for, start=story.START, chaos=chaos, compacts=seed % 2 == 0)
+    playbook = playbook_of((changing or sets)[0], scripts)
+    here = world.World(
+        seed, rules_for=rules_for, start=story.START, playbook=playbook, chaos=chaos, compacts=seed % 2 == 0
+    )
     tale = story.Story(seed, sets=1 if changing is not None else len(sets))
 
     def make(place: Any, site: str | None, value: bytes, control: str | None = None) -> Outgoing:
         key = site.encode() if site is not None else None
         headers = (("control", control.encode()),) if control is not None else ()
-        return Outgoing(world.NAMES.feed(place.feed), key, value, place.partition, headers=headers)
+        return Outgoing(world.NAMES.source(place.source), key, value, place.partition, headers=headers)
 
     fragile = patch("streams.judging.Intake", story.fragile(world.Killed))
-    with fragile, patch("streams.telemetry.logger.disabled", True):
+    # In every other play all sources are waited for, so that what comes of them is what a replay gives.
+    patience = patch("streams.area_partition.GIVE_UP_AFTER", PATIENCE[seed // 2 % 2])
+    # Longer than what is on the way may take here, where one turn may be half an hour.
+    lateness = patch("streams.incident_partition.LATE_MAX", LATE)
+    quiet = patch("streams.telemetry.logger.disabled", True), patch("streams.area_partition.logger.disabled", True)
+    with fragile, patience, lateness, quiet[0], quiet[1]:
         for _ in range(RECORDS):
             here.clock.advance(tale.span())
             for sent in tale.records(here.clock.now(), make, world.place_of):
                 here.append(sent)
+            for action in story.actions(tale._dice, here.logs[world.NAMES.journal(), 0].entries):
+                here.append(action_record(world.NAMES, action))
             for _ in range(here.dice.randint(5, 30)):
                 here.turn()
         here.calm()
@@ -57,11 +82,13 @@ def play(
         for process in here.processes.values():
             for task in process.tasks.values():
                 task.steps.close()
-    seen.update(here.seen)
     journal = [entry.value for entry in here.logs[world.NAMES.journal(), 0].entries]
-    if changing is not None:
-        return _chains(here, story, journal)
-    return _differences(here, world, story, sets)
+    journal = [value for value in journal if value and b'"sequence"' in value]
+    is_changing = changing is not None
+    faults = _chains(here, world, story, journal) if is_changing else _differences(here, world, story, sets)
+    faults += _incident_differences(here, world)
+    seen.update(here.seen)
+    return faults
 
 
 def _settle(here: Any, world: Any) -> list[str]:
@@ -72,7 +99,9 @@ def _settle(here: Any, world: Any) -> list[str]:
                 here.clock.advance(world.SECOND)
             here.turn()
             if turn % 20 == 0 and _is_settled(here, world):
-                break
+                if _is_published(here, world):
+                    break
+                here.clock.advance(LATE)
         else:
             return ["the world does not come to rest"]
         if not is_last:
@@ -85,6 +114,7 @@ def _is_settled(here: Any, world: Any) -> bool:
     if here.flights or len(here.processes) == 0:
         return False
     for place, owner in here.owners.items():
+        # The area stage is ready when it has been told the latest time of all.
         task = here.processes[owner].tasks.get(place) if owner is not None else None
         if task is None or task.partition is None or task.is_busy or task.is_to_release:
             return False
@@ -93,36 +123,140 @@ def _is_settled(here: Any, world: Any) -> bool:
     return True
 
 
+def _is_published(here: Any, world: Any) -> bool:
+    """Tell whether what was on the way when a process ended has been published once more."""
+    return not here.processes[here.owners[world.INCIDENTS]].tasks[world.INCIDENTS].partition._again
+
+
+def _areas(here: Any, world: Any) -> Any:
+    """Return the owner of the area stage."""
+    return here.processes[here.owners[world.AREAS]].tasks[world.AREAS].partition
+
+
 def _differences(here: Any, world: Any, story: Any, sets: list[RuleSet]) -> list[str]:
     """Compare what was sent, and the state that is left, with a replay of the logs."""
     faults: list[str] = []
     due: dict[str, set[Any]] = {}
+    sources, told = [], set()
     for place in world.PLACES:
         task = here.processes[here.owners[place]].tasks[place]
         log = here.feed_log(place)
         log.entries = log.entries[: task.partition.next_offset]
         outputs = Outputs(place, world.NAMES, status=Status.ACTUAL, drill=None)
-        found, snapshot = story.replay(place, log, sets, outputs, world.place_of, world.source)
-        if snapshot != task.partition.snapshot():
+        found = story.replay(place, log, sets, outputs, world.place_of, world.source)
+        sources.append(found)
+        told |= found.signals
+        if found.snapshot != task.partition.snapshot():
             faults.append(f"{place}: the state is another one")
-        for topic, records in found.items():
+        for topic, records in found.due.items():
             due.setdefault(topic, set()).update(records)
+    faults += _area_differences(here, world, story, sets[0], sources, due)
+    sent = _signals_in(here, world)
+    faults += [f"signals: lost {one}" for one in sorted(told - sent, key=repr)]
+    faults += [f"signals: spurious {one}" for one in sorted(sent - told, key=repr)]
     for topic in {topic for topic, _ in here.logs} | due.keys():
-        if ".feeds." in topic.replace("s.feeds.rejected", "") or ".state." in topic or topic.startswith("s.feeds.h"):
+        if (
+            topic in {world.NAMES.signals(), *_OF_INCIDENTS}
+            or ".feeds." in topic.replace("s.feeds.rejected", "")
+            or ".state." in topic
+            or topic.startswith("s.feeds.h")
+        ):
             continue
-        sent = {(entry.key, entry.value, entry.headers) for entry in here.logs[topic, 0].entries}
+        entries = here.logs[topic, 0].entries
+        if topic == world.NAMES.journal():
+            entries = [entry for entry in entries if not entry.headers]  # Neither actions nor clocks.
+        sent = {(entry.key, entry.value, entry.headers) for entry in entries}
         wanted = due.get(topic, set())
         faults += [f"{topic}: lost {_short(one)}" for one in sorted(wanted - sent, key=repr)]
         faults += [f"{topic}: spurious {_short(one)}" for one in sorted(sent - wanted, key=repr)]
     return faults
 
 
-def _chains(here: Any, story: Any, journal: list[bytes]) -> list[str]:
+def _signals_in(here: Any, world: Any) -> set[Any]:
+    """Return the signals that the area stage was told."""
+    found = set()
+    for entry in here.logs[world.NAMES.signals(), 0].entries:
+        if dict(entry.headers).get(KIND_HEADER) == Kind.BUNDLE.value.encode():
+            bundle = read_bundle(entry.value)
+            found |= {(bundle.source, offset, ordinal, signal) for signal, offset, ordinal in bundle.told}
+    return found
+
+
+def _area_differences(
+    here: Any, world: Any, story: Any, rules: RuleSet, sources: list[Any], due: dict[str, set[Any]]
+) -> list[str]:
+    """Judge `signals` in one go; add what has to be sent, and compare with what the feeds give by themselves."""
+
+    def fail(name: str, at: int) -> None:
+        raise AssertionError((name, at))
+
+    owner, outputs = _areas(here, world), Outputs(world.AREAS, world.NAMES, status=Status.ACTUAL, drill=None)
+    fold = AreaFold(rules, owner._terms, None, on_failure=fail)
+    events = []
+    gave_up = False
+    for entry in here.feed_log(world.AREAS).between(0, owner.next_offset):
+        gave_up |= dict(entry.headers).get(KIND_HEADER) == Kind.GIVE_UP.value.encode()
+        assert fold.take(world.source(entry, world.AREAS)) is None
+        events += fold.decided()
+    for event in events:
+        for sent in outputs.event(event):
+            due.setdefault(sent.topic, set()).add((sent.key, sent.value, sent.headers))
+    here.seen["area events"] += len(events)
+    here.seen["given up" if gave_up else "waited for all"] += 1
+    faults = []
+    if orjson.dumps(fold.dump(owner.next_offset)) != owner.snapshot():
+        faults.append("the state of the area stage is another one")
+    if not gave_up and fold.time is not None:
+        wanted = story.replay_areas(rules, sources, outputs, upto=fold.time)
+        found = {(event.identifier, event.sequence) for event in events}
+        faults += [f"areas: lost {one}" for one in sorted(wanted - found)]
+        faults += [f"areas: spurious {one}" for one in sorted(found - wanted)]
+    return faults
+
+
+def _incident_differences(here: Any, world: Any) -> list[str]:
+    """Fold the journal in one go; compare what is held, published and answered."""
+    owner = here.processes[here.owners[world.INCIDENTS]].tasks[world.INCIDENTS].partition
+    fold, answers = Incidents(here.playbook), set()
+    states: dict[str, dict[bytes, bytes | None]] = {world.NAMES.alert_states(): {}, world.NAMES.incidents(): {}}
+    for entry in here.feed_log(world.INCIDENTS).between(0, owner.next_offset):
+        record = read_journal(world.source(entry, world.INCIDENTS))
+        assert record is not None
+        changes = fold.take(record)
+        answers |= {orjson.dumps(OUTCOMES.dump_python(one, mode="json")) for one in changes.outcomes}
+        alerts, incidents = states.values()
+        alerts |= {one.identifier.encode(): ALERT_STATES.dump_json(one, by_alias=True) for one in changes.alerts}
+        incidents |= {one.id.encode(): INCIDENTS.dump_json(one, by_alias=True) for one in changes.incidents}
+        alerts |= dict.fromkeys(name.encode() for name in changes.forgotten_alerts)
+        incidents |= dict.fromkeys(name.encode() for name in changes.forgotten_incidents)
+    here.seen["answers"] += len(answers)
+    faults = []
+    if fold.snapshot() != owner.snapshot():
+        faults.append("the state of the incident stage is another one")
+    for topic, wanted in states.items():
+        found = {entry.key: entry.value for entry in here.logs[topic, 0].entries}
+        if {key: value and orjson.loads(value) for key, value in found.items()} != {
+            key: value and orjson.loads(value) for key, value in wanted.items()
+        }:
+            faults.append(f"{topic} ends otherwise")
+    given = {orjson.dumps(orjson.loads(entry.value)) for entry in here.logs[world.NAMES.outcomes(), 0].entries}
+    if given != answers:
+        faults.append(f"answers: {sorted(given ^ answers)[:2]}")
+    return faults
+
+
+def _chains(here: Any, world: Any, story: Any, journal: list[bytes]) -> list[str]:
     """Say where the journal contradicts itself, or the state that is left contradicts the journal."""
     faults: list[str] = story.chain_faults(journal)
     held: dict[str, int] = {}
     for process in here.processes.values():
         for task in process.tasks.values():
+            if task.place == world.INCIDENTS:
+                continue
+            if task.place == world.AREAS:
+                engines = task.partition._fold._stage._engines.values()
+                held.update({event.identifier: event.sequence for engine in engines for event in engine.open_events})
+                continue
             for state in task.partition._judging.engine._sites.values():
                 for standing in state.standings:
                     held.update({event.identifier: event.sequence for event in standing.events.values()})

@@ -4,14 +4,18 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from citybrain.alerts import AlertEvent
 from citybrain.codec import CONTROL_HEADER, decode_event, encode_reset, encode_switch
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
 from citybrain.model import Reason, Rejection, Reset, Scenario, Switch
+from rules.areas.stage import AreaStage
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
 from rules.sitewise import SitewiseEngine
+from scenarios.actions import ACTIONS, Action
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 SITES = ("hs-a", "hs-b", "hs-c", "hs-d", "hs-e", "hs-f")
@@ -48,6 +52,15 @@ def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
             "measure": {"metric": "stage"},
             **_COMMON,
             "at_least": {"blue": "4 m"},
+            "keep_firing_for": "3min",
+        },
+        {
+            "id": "aa-07",
+            "type": "area",
+            "group_by": {"whole": "city"},
+            "measure": {"alerts": ["aa-01", "aa-02", "aa-04"], "across": "count", "over": "5min"},
+            **_COMMON,
+            "at_least": {"blue": "2 alerts", "yellow": "4 alerts"},
         },
     ]
     if all_of_them:
@@ -55,6 +68,21 @@ def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
         found.insert(2, {"id": "aa-03", **level, **latched})
         found.append({"id": "aa-06", **level, "at_least": {"blue": "3 m"}, "status": "trial"})
     return found
+
+
+def actions(dice: random.Random, journal: list[Any]) -> Iterator[Action]:
+    """Yield what a person does about one of the alerts that a journal tells of, now and then."""
+    events = [entry for entry in journal if entry.key is not None and len(entry.key) == len("0" * 32)]
+    if not events or dice.random() < 0.7:
+        return
+    alert, number = dice.choice(events).key.decode(), f"{dice.getrandbits(128):032x}"
+    what = {"id": number, "by": "duty-7", "kind": "acknowledge", "alert": alert}
+    if dice.random() < 0.3:
+        what = {"id": number, "by": "duty-8", "kind": "comment", "about": alert, "text": "x"}
+    elif dice.random() < 0.2:
+        what["kind"] = "reset"
+    action = ACTIONS.validate_python(what)
+    yield from [action] * dice.choice((1, 1, 2))
 
 
 class Story:
@@ -116,15 +144,26 @@ def fragile(killed: type[BaseException]) -> type[Intake]:
     return Fragile
 
 
+@dataclass
+class Replayed:
+    """What a log gives, judged in one go and without workers."""
+
+    due: dict[str, set[Any]]  # By topic.
+    snapshot: bytes
+    signals: set[Any]  # (rule, site, at, offset, ordinal, values)
+    moments: list[tuple[int, list[Any], list[AlertEvent]]]  # For the area stage: time, signals, events.
+
+
 def replay(
     place: Any, log: Any, sets: list[RuleSet], outputs: Any, place_of: Callable[[str], Any], source: Any
-) -> tuple[dict[str, set[Any]], bytes]:
-    """Judge a whole log in one go, without workers; return what has to be sent, by topic, and the final state."""
+) -> Replayed:
+    """Judge the log of a feed partition."""
 
     def expected(rules: RuleSet) -> list[str]:
         return [site for site in rules.registry.sites if site.startswith("hs-") and place_of(site) == place]
 
     number, due = 0, defaultdict(set)
+    signals, moments = set(), []
     engine = SitewiseEngine(sets[0], expects=expected(sets[0]))
     for entry in log.entries:
         one = source(entry, place)
@@ -133,7 +172,9 @@ def replay(
         if record.value is not None and (RAISES in record.value or KILLS in record.value):
             text = "judging this record failed; see the worker's log"
             output = intake.refuse(record, Rejection(Reason.ENGINE_ERROR, text))
-            alert = outputs.own_alert("engine-error", catalog=engine.catalog, offset=offset, at=record.at)
+            alert = outputs.own_alert(
+                "engine-error", catalog=engine.catalog, where=outputs.at_offset(offset), at=record.at
+            )
             _note(due, outputs.event(alert))
         elif record.key is not None and place_of(record.key.decode()) != place:
             text = f"the key {record.key!r} belongs to another partition than {place.partition}"
@@ -154,8 +195,30 @@ def replay(
         told: dict[str, list[Any]] = defaultdict(list)
         for signal in output.signals:
             told[signal.site].append(signal)
-        _note(due, [outputs.signal(one_of, one, n) for each in told.values() for n, one_of in enumerate(each)])
-    return due, engine.snapshot()
+        signals |= {(place, offset, n, one_of) for each in told.values() for n, one_of in enumerate(each)}
+        moments.append((engine.at or 0, list(output.signals), events))
+    return Replayed(due, engine.snapshot(), signals, moments)
+
+
+def replay_areas(rules: RuleSet, sources: list[Replayed], outputs: Any, *, upto: int) -> set[tuple[str, int]]:
+    """Judge what all sources tell, in the order of time and before a time; return the events."""
+    # A deadline falls due with the next record of its partition, and counts as of its own time.
+    moments: dict[int, tuple[list[Any], list[AlertEvent]]] = defaultdict(lambda: ([], []))
+    for at, signals, events in (one for each in sources for one in each.moments):
+        moments[at]  # A time at which nothing came is one all the same.
+        for signal in signals:
+            moments[signal.at][0].append(signal)
+        for event in events:
+            if event.scenario is not Scenario.SYSTEM:
+                moments[event.sent][1].append(event)
+    stage = AreaStage(rules.areas.plan)
+    found: list[AlertEvent] = []
+    for at, (signals, events) in sorted(moments.items()):
+        if at < upto:
+            found += stage.take(at, signals, events)
+    found += stage.take(upto - 1, [], [])
+    found += stage.finish()
+    return {(event.identifier, event.sequence) for event in found}
 
 
 def _note(due: dict[str, set[Any]], records: list[Any]) -> None:

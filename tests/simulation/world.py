@@ -16,15 +16,19 @@ from citybrain.instants import SECOND
 from citybrain.model import Feed
 from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
+from scenarios.playbook import Playbook
+from streams.area_partition import AreaPartition
+from streams.incident_partition import IncidentPartition
 from streams.log import Outgoing, Place, SourceRecord, StateRecord
 from streams.partition import Partition
 from streams.state_log import CLAIM, FencedError
 from streams.telemetry import Telemetry
 from streams.terms import Terms
-from streams.topics import Names, partition_of
+from streams.topics import Names, Stage, partition_of
 
 NAMES = Names("s.")
 PLACES = (Place(Feed.HYDROLOGY, 0), Place(Feed.HYDROLOGY, 1))
+AREAS, INCIDENTS = Place(Stage.SIGNALS, 0), Place(Stage.JOURNAL, 0)
 CHECKPOINT_EVERY = 10 * SECOND
 WORKERS_MAX = 3  # Two that live, and one that is frozen.
 CHUNK_MAX = 12
@@ -90,7 +94,7 @@ class Task:
     steps: Coroutine[Any, Any, None] | None = None
     is_to_release: bool = False
     is_busy: bool = False
-    partition: Partition | None = None
+    partition: Partition | AreaPartition | IncidentPartition | None = None
     looked: int = 0  # How far the owner knows what others have written to the state partition,
     ticks: int = 0  # and how often it has ticked in all.
 
@@ -118,6 +122,7 @@ class Process:
     turn: Turn = field(default_factory=Turn)
     tasks: dict[Place, Task] = field(default_factory=dict)
     frozen: int = 0  # For so many turns of the world.
+    was_frozen: bool = False  # Its watchdog ends it before it publishes anything.
 
 
 class World:
@@ -129,6 +134,7 @@ class World:
         *,
         rules_for: Callable[[int, int], RuleSet | None],
         start: int,
+        playbook: Playbook,
         chaos: float,
         compacts: bool,
     ) -> None:
@@ -138,8 +144,9 @@ class World:
         self.logs: dict[tuple[str, int], Log] = defaultdict(Log)
         self.flights: list[Flight] = []
         self.processes: dict[int, Process] = {}
-        self.owners: dict[Place, int | None] = dict.fromkeys(PLACES)
+        self.owners: dict[Place, int | None] = dict.fromkeys((*PLACES, AREAS, INCIDENTS))
         self.seen: Counter[str] = Counter()  # What has gone wrong, and how often.
+        self.playbook = playbook
         self._rules_for = rules_for
         self._chaos = chaos
         self._compacts = compacts
@@ -149,10 +156,10 @@ class World:
     # The broker
 
     def feed_log(self, place: Place) -> Log:
-        return self.logs[NAMES.feed(place.feed), place.partition]
+        return self.logs[NAMES.source(place.source), place.partition]
 
     def state_log(self, place: Place) -> Log:
-        return self.logs[NAMES.state(place.feed), place.partition]
+        return self.logs[NAMES.state(place.source), place.partition]
 
     def append(self, sent: Outgoing) -> int:
         """Append a record where it belongs; small topics have one partition here."""
@@ -278,6 +285,7 @@ class World:
         elif what < 0.6:
             # Frozen for longer than its session lasts: others take over, and it knows nothing of that.
             self.seen["freezes"] += 1
+            process.was_frozen = True
             process.frozen = self.dice.randint(20, 400)
             self._delay(process)
             for place, owner in self.owners.items():
@@ -327,18 +335,15 @@ class Owner:
             partitions={Feed.HYDROLOGY: len(PLACES)},
             checkpoint_every=CHECKPOINT_EVERY,
             appends_clock=True,
-            tells_signals=True,
             turn=self._process.turn,
         )
-        partition = await Partition.take_over(
-            task.place,
-            terms,
-            reader=self,
-            writer=self,
-            catalogs=self,
-            clock=world.clock,
-            telemetry=world._telemetry,
-        )
+        common = {"reader": self, "writer": self, "clock": world.clock, "telemetry": world._telemetry}
+        partition: Partition | AreaPartition | IncidentPartition
+        if task.place is INCIDENTS:
+            partition = await IncidentPartition.take_over(task.place, terms, playbook=world.playbook, **common)
+        else:
+            kind = AreaPartition if task.place is AREAS else Partition
+            partition = await kind.take_over(task.place, terms, catalogs=self, **common)
         task.partition = partition
         position = partition.next_offset
         ticked_at = world.clock.now()
@@ -372,6 +377,8 @@ class Owner:
     # Writer
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
+        if self._process.was_frozen and self._task.place is INCIDENTS:
+            raise Killed
         waiting: dict[tuple[str, int], list[tuple[int, Outgoing]]] = defaultdict(list)
         for place, sent in enumerate(records):
             waiting[sent.topic, sent.partition or 0].append((place, sent))
@@ -391,7 +398,6 @@ class Owner:
             if self._dice.random() < 0.1:
                 await Step()
             assert entry.key is not None
-            assert entry.value is not None
             yield StateRecord(entry.offset, entry.key, entry.value)
 
     async def state_end(self, place: Place) -> int:
@@ -426,7 +432,8 @@ class Owner:
 
 def source(entry: Entry, place: Place) -> SourceRecord:
     """Return a record of a feed as it is delivered."""
-    record = FeedRecord(place.feed, entry.at, entry.key, entry.value, dict(entry.headers))
+    feed = place.source if isinstance(place.source, Feed) else None
+    record = FeedRecord(feed, entry.at, entry.key, entry.value, dict(entry.headers))
     return SourceRecord(entry.offset, record)
 
 

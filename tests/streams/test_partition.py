@@ -19,6 +19,7 @@ from rules.intake import FeedRecord, Intake
 from rules.ruleset import RuleSet, load_rules
 from streams.log import Outgoing, Place, SourceRecord, StateRecord
 from streams.partition import Partition
+from streams.signal_log import KIND_HEADER, Kind, read_bundle
 from streams.state_log import CLAIM, CONTEXT, LIFE, FencedError, site_key
 from streams.telemetry import Telemetry
 from streams.terms import Terms
@@ -98,6 +99,11 @@ class Memory:
         return [f"{event.rule.id} {event.level} {event.state}" for event in events]
 
     @property
+    def events(self) -> list[Outgoing]:
+        kinds = [(one, dict(one.headers).get(KIND_HEADER)) for one in self.sent]
+        return [one for one, kind in kinds if kind in (None, Kind.EVENT.value.encode())]
+
+    @property
     def rejected(self) -> list[bytes]:
         return [dict(one.headers)["reason"] for one in self.sent if one.topic == NAMES.rejected()]
 
@@ -148,11 +154,12 @@ def control(offset: int, kind: bytes, value: bytes = b"") -> SourceRecord:
 # The usual
 
 
-async def test_rejections_go_before_the_state_and_that_before_the_events(log, owner):
+async def test_rejections_and_signals_go_before_the_state_and_that_before_the_events(log, owner):
     mine = await owner()
     log.told.clear()
     await mine.take([reading(0, 1.2), reading(1, 999.0), reading(2, 4.6)])
-    assert log.told == ["feeds.rejected", SITE.decode(), "alerts.flood-drought-command", "journal"]
+    events = ["alerts.flood-drought-command", "journal", "signals"]
+    assert log.told == ["feeds.rejected", "signals", SITE.decode(), *events]
     assert log.journal == ["fd-03 yellow firing"]
 
 
@@ -162,12 +169,12 @@ async def test_what_changed_without_an_event_is_written_when_it_is_due_and_then_
     await mine.take([reading(0, 1.2)])
     clock.advance(9 * SECOND)
     await mine.tick()
-    assert (log.told, mine.commit_offset) == ([], 0)
+    assert (log.told, mine.commit_offset) == (["signals"], 0)
     clock.advance(SECOND)
     await mine.tick()
-    assert (log.told, mine.commit_offset) == ([SITE.decode(), "context"], 1)
+    assert (log.told, mine.commit_offset) == (["signals", SITE.decode(), "context"], 1)
     await mine.tick()
-    assert len(log.told) == 2
+    assert len(log.told) == 3
 
 
 async def test_the_context_waits_for_the_oldest_change(log, owner, clock):
@@ -227,7 +234,8 @@ async def test_what_is_on_trial_stands_in_the_journal_alone(log, owner, rules):
     log.sets = [RuleSet(rules.registry, [replace(checked, rule=replace(checked.rule, is_trial=True))])]
     mine = await owner()
     await mine.take([reading(0, 1.2), reading(1, 4.6)])
-    assert [one.topic for one in log.sent] == [NAMES.journal()]
+    assert {one.topic for one in log.sent} == {NAMES.journal(), NAMES.signals()}
+    assert log.journal == ["fd-03 yellow firing"]
 
 
 async def test_a_record_in_the_wrong_partition_is_rejected(log, owner):
@@ -273,12 +281,12 @@ async def test_a_held_reading_that_is_refused_goes_out_itself(log, owner, rules)
 async def test_a_new_owner_goes_on_from_the_context_and_repeats_the_same_bytes(log, owner):
     first = await owner()
     await first.take([reading(0, 1.2), reading(1, 4.6)])
-    before = list(log.sent)
+    before = log.events
     second = await owner()
     assert second.next_offset == 0
-    assert log.sent == before * 2  # The outbox: it may not have been sent.
+    assert log.events == before * 2  # The outbox: it may not have been sent.
     await second.take([reading(0, 1.2), reading(1, 4.6), reading(2, 4.7)])
-    assert log.sent == before * 2  # What the site's state knows is not judged again.
+    assert log.events == before * 2  # What the site's state knows is not judged again.
     assert second.snapshot() == (await _judged(log, owner)).snapshot()
 
 
@@ -581,17 +589,59 @@ async def test_what_a_record_costs(log, owner, clock):
         clock.advance(SECOND)
         await mine.tick()
     written = log.state[first:]
-    assert log.sends <= 2 * 10  # For 1,000 records.
+    assert log.sends <= 2 * 10 + 101  # For 1,000 records: the last is what the area stage is told each second.
     sizes = [len(record.value) for record in written if record.key == SITE]
     assert max(sizes) < 10_000  # With the longest windows of the shipped rules full.
     assert sum(len(record.value) for record in written) / 1000 < 120  # Bytes per record.
 
 
-async def test_an_event_costs_two_round_trips(log, owner):
+async def test_an_event_costs_two_round_trips_and_one_for_signals_that_wait(log, owner):
     mine = await owner()
     log.sends = 0
     await mine.take([reading(0, 1.2), reading(1, 4.6)])
-    assert log.sends == 2
+    assert log.sends == 3
+
+
+# What the area stage is told
+
+
+def bundles_in(log) -> list:
+    return [read_bundle(one.value) for one in log.sent if (KIND_HEADER, b"bundle") in one.headers]
+
+
+async def test_time_is_told_each_second_with_the_signals(log, owner, clock):
+    mine = await owner()
+    await mine.take([reading(0, 1.2), reading(1, 1.3)])
+    assert bundles_in(log) == []
+    await mine.tick()
+    (bundle,) = bundles_in(log)
+    assert bundle.source == PLACE
+    assert {told.offset for told in bundle.told} == {0}  # It was heard; more no rule over sites asks of a gauge.
+    assert bundle.passed[-1] == START + 5 * MINUTE
+    await mine.tick()
+    assert len(bundles_in(log)) == 1  # Nothing new.
+
+
+async def test_no_time_is_told_before_the_events_up_to_it(log, owner):
+    mine = await owner()
+    await mine.take([reading(0, 1.2), reading(1, 4.6), reading(2, 4.7)])
+    assert not any(bundle.passed for bundle in bundles_in(log))
+    await mine.tick()
+    assert bundles_in(log)[-1].passed[-1] == START + 10 * MINUTE
+
+
+async def test_times_on_the_way_are_told_so_that_a_silence_of_the_log_is_seen_where_it_was(log, owner):
+    mine = await owner()
+    moments = [0, 4, 8, 12, 16, 300, 301]
+    records = [control(offset, b"clock") for offset in range(len(moments))]
+    records = [
+        one._replace(record=one.record._replace(at=START + moment * SECOND))
+        for one, moment in zip(records, moments, strict=True)
+    ]
+    await mine.take(records)
+    await mine.tick()
+    passed = [(time - START) // SECOND for bundle in bundles_in(log) for time in bundle.passed]
+    assert passed == [0, 8, 12, 16, 300, 301]
 
 
 def test_no_key_of_a_site_is_that_of_another_kind():
