@@ -7,18 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from citybrain.documents import Document, Loc
 from citybrain.model import Scenario
 from citybrain.problems import Problem
-from citybrain.registry import COUNTY, Registry
+from citybrain.registry import COUNTY
 from rules.ruleset import RuleSet
 from scenarios.shape import CommonFile, ScriptFile, Stage, StepsEntry
 
 
-def common_problems(document: Document, file: CommonFile, registry: Registry) -> Iterator[Problem]:
+def common_problems(document: Document, file: CommonFile, rules: RuleSet) -> Iterator[Problem]:
     """Yield what is wrong in the file that scripts share."""
-    counties = [zone.id for zone in registry.zones.values() if zone.kind == COUNTY]
+    counties = {zone.id for zone in rules.registry.zones.values() if zone.kind == COUNTY}
     yield from _twice(document, ("depots",), [depot.id for depot in file.depots], "id")
     for place, depot in enumerate(file.depots):
         if depot.county not in counties:
             yield _unknown(document, ("depots", place, "county"), "R307", depot.county, counties)
+        elif depot.county not in rules.zones_at(depot.position):
+            yield document.problem(("depots", place, "position"), "R317", key=depot.county)
         yield from _all_known(document, ("depots", place, "holds"), "R304", depot.holds, file.resources)
     held = {resource for depot in file.depots for resource in depot.holds}
     for resource in file.resources:

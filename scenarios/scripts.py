@@ -76,7 +76,7 @@ def read_scripts(path: Path, rules: RuleSet, storylines: Path | None = None) -> 
     if common is None:
         return None, sorted_problems(problems)
     document, file = common
-    problems += common_problems(document, file, rules.registry)
+    problems += common_problems(document, file, rules)
     told = {story.stem for story in (storylines or SHIPPED_STORYLINES).glob("*.yaml")}
     scripts: dict[Scenario, ScriptFile] = {}
     paths: dict[Scenario, Path] = {}

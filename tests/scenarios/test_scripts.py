@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[1] / "data" / "scenarios"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
 # These have tests of their own below: they need a folder, a common file, or are warnings.
-BELOW = {"R300", "R307", "R308", "R309", "R310", "R315"}
+BELOW = {"R300", "R307", "R308", "R309", "R310", "R315", "R317"}
 
 
 def named(path: Path) -> str:
@@ -87,6 +87,7 @@ def test_the_units_of_the_city_are_all_there(rules):
     [
         pytest.param("fire-rescue.yaml", "scenario: fire-rescue", "scenario: disease-control", "R300", id="file name"),
         pytest.param(COMMON, 'county: "331121"', 'county: "331120"', "R307", id="county of a depot"),
+        pytest.param(COMMON, "[120.290, 28.139]", "[119.290, 28.139]", "R317", id="position of a depot"),
         pytest.param(COMMON, "id: dp-qingtian", "id: dp-liandu", "R121", id="depot twice"),
         pytest.param(COMMON, "      sandbags, pumps,", "      sandbag, pumps,", "R304", id="resource of a depot"),
         pytest.param(COMMON, "  foam:", "  snow: {name: {zh: 雪, en: Snow}}\n  foam:", "R310", id="held nowhere"),
