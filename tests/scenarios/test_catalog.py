@@ -19,6 +19,8 @@ from scenarios.script_check import unscripted
 from scenarios.scripts import load_scripts
 from scenarios.shape import SHORT_TEXT_MAX, ScriptFile, Stage, StepEntry
 from scenarios.states import Phase
+from simulators.fleets import taking_part
+from simulators.storyline import load_storyline
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 BLUE, YELLOW, ORANGE, RED = Level
@@ -158,6 +160,15 @@ def test_the_two_that_could_be_misread_state_their_limits(script):
     assert "不监测集会" in script.limits.zh
     assert script.limits.en.startswith("Service disruption and area hazards")
     assert "assembly" in script.limits.en
+
+
+@each_script
+def test_a_drill_plays_sites_that_the_rules_of_the_scenario_judge(script, rules):
+    # A storyline without them would be quiet whatever the rules say.
+    for name in (script.drill.reaches, script.drill.quiet) if script.drill is not None else ():
+        sites = set(taking_part(rules.registry, load_storyline(name, rules.registry.sites)).sites)
+        judged = {site.id for rule in script.rules for site in rules.sites_of(rule)}
+        assert len(sites & judged) >= 3, name
 
 
 # --- What the incident stage makes of them.
