@@ -1,33 +1,35 @@
 """How one incident changes: alerts join and leave, steps come due, people act, time passes. Pure functions."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from citybrain.alerts import AlertEvent, Tier, tiers_of
-from citybrain.instants import DAY, HOUR
-from citybrain.model import Level, Scenario
+from citybrain.instants import DAY
+from citybrain.model import Level
 from scenarios.actions import Accept, Comment, End, HandOver, OnIncident, Tick
 from scenarios.playbook import Playbook
 from scenarios.scripts import Scripts
 from scenarios.shape import Stage, StepEntry
-from scenarios.states import Incident, Item, Mark, Phase, Remark, Supply
+from scenarios.states import Brief, Incident, IncidentKey, Item, Mark, Phase, Remark, Supply
 
-QUIET_MAX = 1 * HOUR  # Without open alerts, before the end is proposed.
 INCIDENT_KEPT = 30 * DAY  # After its end, for the review.
+DEPOTS_MAX = 3  # Of each type of resource, the nearest.
 
 _LEVEL_STAGES = {level: Stage(level.value) for level in Level}
 
 
-def begun(event: AlertEvent, scenario: Scenario, playbook: Playbook, *, at: int) -> Incident:
-    """Return the incident that an alert begins in a scenario. It has no alert and no step yet."""
+def begun(event: AlertEvent, key: IncidentKey, playbook: Playbook, *, at: int) -> Incident:
+    """Return the incident that an alert begins. It has no alert and no step yet."""
+    status, scenario, county, coupling = key
     script = playbook.scripts.scripts.get(scenario)
-    parts = (event.status.value, scenario.value, event.county, event.identifier, str(event.sequence))
+    parts = (status.value, scenario.value, county, event.identifier, str(event.sequence))
     return Incident(
         id=hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32],
-        status=event.status,
+        status=status,
         scenario=scenario,
-        county=event.county,
+        county=county,
+        coupling=coupling,
         scripts=playbook.scripts.catalog,
         phase=Phase.OPEN,
         level=None,
@@ -42,8 +44,9 @@ def begun(event: AlertEvent, scenario: Scenario, playbook: Playbook, *, at: int)
     )
 
 
-def joined(incident: Incident, event: AlertEvent, hazard: str) -> Incident:
-    """Return the incident with an open alert, at its present level."""
+def joined(incident: Incident, event: AlertEvent, playbook: Playbook, *, at: int) -> Incident:
+    """Return the incident with an open alert, at its present level. A tier is briefed when it is first needed."""
+    hazard = playbook.hazard_of(event.rule.id)
     is_new = event.identifier not in incident.alerts
     reached = {**incident.reached}
     reached[hazard] = max(reached.get(hazard, event.level), event.level, key=lambda level: level.rank)
@@ -52,7 +55,13 @@ def joined(incident: Incident, event: AlertEvent, hazard: str) -> Incident:
         alerts=tuple(sorted({*incident.alerts, event.identifier})),
         joined=incident.joined + is_new,
         reached=dict(sorted(reached.items())),
+        briefs=(*incident.briefs, *_new_briefs(incident, event, playbook.scripts, at=at)),
     )
+
+
+def coupled(incident: Incident, others: Iterable[str]) -> Incident:
+    """Return the incident of a coupling that refers to further incidents, those of the alerts that take part."""
+    return replace(incident, members=tuple(dict.fromkeys((*incident.members, *others))))
 
 
 def left(incident: Incident, identifier: str) -> Incident:
@@ -97,13 +106,23 @@ def with_action(incident: Incident, action: OnIncident | Comment, scripts: Scrip
             return replace(incident, comments=(*incident.comments, Remark(action.by, at, action.text)))
 
 
-def due_at(incident: Incident) -> int | None:
+def due_at(incident: Incident, scripts: Scripts) -> int | None:
     """Return when time alone changes it next: its end is proposed, or it is forgotten."""
     if incident.ended is not None:
         return incident.ended.at + INCIDENT_KEPT
     if incident.phase is Phase.QUIET and incident.quiet_since is not None:
-        return incident.quiet_since + QUIET_MAX
+        return incident.quiet_since + scripts.end_after(incident.scenario)
     return None
+
+
+def _new_briefs(incident: Incident, event: AlertEvent, scripts: Scripts, *, at: int) -> Iterator[Brief]:
+    script = scripts.scripts.get(incident.scenario)
+    if script is None:
+        return
+    told = {brief.tier for brief in incident.briefs}
+    for tier in tiers_of(event.level):
+        if tier not in told:
+            yield Brief(tier, script.tiers.of(tier), event.subject.position, at)
 
 
 def _with_steps(incident: Incident, stages: Iterable[Stage], scripts: Scripts, *, at: int) -> Incident:
@@ -130,5 +149,5 @@ def _concerns(step: StepEntry, stage: Stage, reached: Mapping[str, Level]) -> bo
 
 
 def _supplies(resources: Iterable[str], scripts: Scripts, position: tuple[float, float]) -> tuple[Supply, ...]:
-    found = ((resource, *scripts.nearest(resource, position)) for resource in resources)
+    found = ((resource, *one) for resource in resources for one in scripts.nearest(resource, position)[:DEPOTS_MAX])
     return tuple(Supply(resource, depot.id, round(distance)) for resource, depot, distance in found)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from citybrain.alerts import AlertEvent, State
 from citybrain.instants import DAY
-from citybrain.model import Reset, Scenario, Status
+from citybrain.model import Reset, Scenario
 from rules.inhibition import Inhibition, inhibits
 from scenarios import alert_states, episodes
 from scenarios.actions import (
@@ -30,7 +30,7 @@ from scenarios.journal import Changed, Changes, Ignored, JournalRecord
 from scenarios.permissions import City, Target, refusal, words_of
 from scenarios.playbook import Playbook
 from scenarios.snapshots import Memory, decode_memory, encode_memory
-from scenarios.states import AlertState, Incident, Outcome, Phase, Refusal
+from scenarios.states import AlertState, Incident, IncidentKey, Outcome, Phase, Refusal
 
 ACTION_KEPT = 1 * DAY  # How long the same action, sent again, is known.
 
@@ -158,7 +158,8 @@ class Incidents:
             case _What.ALERT:
                 return self._alert_due_at(self._alerts[name]) if name in self._alerts else None
             case _What.INCIDENT:
-                return episodes.due_at(self._incidents[name]) if name in self._incidents else None
+                incident = self._incidents.get(name)
+                return episodes.due_at(incident, self._playbook.scripts) if incident is not None else None
             case _What.ZONE:
                 return self._zones[name].zone.end if name in self._zones else None
             case _What.SITE:
@@ -250,7 +251,7 @@ class Incidents:
     def _leave_and_join(self, state: AlertState) -> None:
         """Bring an alert into the running incidents that it belongs to, and out of those that it does not."""
         event, playbook = state.event, self._playbook
-        keys = _keys(event)
+        keys = _keys(event, playbook.couplings)
         for known in state.incidents:
             incident = self._incidents.get(known)
             if incident is not None and state.identifier in incident.alerts and incident.key not in keys:
@@ -258,13 +259,19 @@ class Incidents:
         for key in keys:
             running = self._running.get(key)
             if running is None:
-                incident = episodes.begun(event, key[1], playbook, at=self._at)
+                incident = episodes.begun(event, key, playbook, at=self._at)
                 self._running[key] = incident.id
             else:
                 incident = self._incidents[running]
-            self._settle(episodes.joined(incident, event, playbook.hazard_of(event.rule.id)))
+            incident = episodes.joined(incident, event, playbook, at=self._at)
+            self._settle(episodes.coupled(incident, self._members(event)) if incident.coupling else incident)
         incidents = dict.fromkeys((*state.incidents, *(self._running[key] for key in keys)))
         self._put_alert(replace(state, incidents=tuple(incidents)))
+
+    def _members(self, event: AlertEvent) -> list[str]:
+        """Return the incidents of the alerts that a coupling is made of, in the order in which it names them."""
+        states = (self._alerts[identifier] for identifier in event.evidence.alerts if identifier in self._alerts)
+        return [incident for state in states for incident in state.incidents]
 
     def _settle(self, incident: Incident) -> None:
         levels = [self._alerts[identifier].event.level for identifier in incident.alerts]
@@ -355,9 +362,10 @@ class Incidents:
         self._changed.orders.append(action)
 
 
-def _keys(event: AlertEvent) -> tuple[tuple[Status, Scenario, str], ...]:
+def _keys(event: AlertEvent, couplings: frozenset[str]) -> tuple[IncidentKey, ...]:
     """Return the incidents that an alert belongs to now: none once it is cleared, or while its rule is on trial."""
     if event.state is State.CLEARED or event.trial:
         return ()
+    coupling = event.rule.id if event.rule.id in couplings else None
     scenarios = {event.scenario, *event.also_in} - {Scenario.SYSTEM}
-    return tuple((event.status, scenario, event.county) for scenario in sorted(scenarios))
+    return tuple((event.status, scenario, event.county, coupling) for scenario in sorted(scenarios))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from citybrain.registry import Registry
 from rules.inhibition import Inhibition
 from rules.ruleset import RuleSet
+from rules.shape.area import CouplingRule
 from scenarios.scripts import Scripts
 
 OTHER_HAZARD = "other"  # Of a rule that the set no longer has.
@@ -19,6 +20,7 @@ class Playbook:
     inhibitions: Mapping[str, tuple[Inhibition, ...]]
     hazards: Mapping[str, str]  # By rule.
     registry: Registry
+    couplings: frozenset[str]  # The rules whose alerts are incidents of their own.
 
     def hazard_of(self, rule: str) -> str:
         """Return the hazard of a rule, `other` when it is gone."""
@@ -28,4 +30,5 @@ class Playbook:
 def playbook_of(rules: RuleSet, scripts: Scripts) -> Playbook:
     """Return the playbook of a rule set and the scripts over it."""
     hazards = {rule_id: checked.rule.hazard for rule_id, checked in rules.rules.items()}
-    return Playbook(scripts, rules.inhibitions(), hazards, rules.registry)
+    couplings = {rule_id for rule_id, checked in rules.rules.items() if isinstance(checked.entry, CouplingRule)}
+    return Playbook(scripts, rules.inhibitions(), hazards, rules.registry, frozenset(couplings))

@@ -100,14 +100,21 @@ class TierTexts(Entry):
         return found
 
 
-class UnitEntry(Entry):
-    """A unit that leads, supports or owns data."""
+class DrillEntry(Entry):
+    """The storylines by which a scenario is practised and its rules are held to account."""
 
-    words: Words = Field(alias="name")
+    reaches: SiteId  # Brings it to its highest level.
+    quiet: SiteId  # Must leave it without an alert.
+
+    @model_validator(mode="after")
+    def _is_two_storylines(self) -> Self:
+        if self.reaches == self.quiet:
+            raise Fault("script.drill")
+        return self
 
 
-class ResourceEntry(Entry):
-    """A type of emergency resource."""
+class Named(Entry):
+    """A unit, a hazard or a type of emergency resource: its name, by the slug that rules and scripts use."""
 
     words: Words = Field(alias="name")
 
@@ -126,10 +133,12 @@ class CommonFile(Entry):
     """`scenarios/catalog/common.yaml`: units, resources, the response ladder and the times that scripts share."""
 
     source: Annotated[tuple[str, ...], Field(min_length=1)]
-    units: dict[KindName, UnitEntry]
-    resources: dict[KindName, ResourceEntry]
+    units: dict[KindName, Named]
+    hazards: dict[KindName, Named]
+    resources: dict[KindName, Named]
     depots: tuple[DepotEntry, ...]
     escalate_after: EscalationEntry
+    end_after: Within  # How long no alert of an incident has been open, before its end is proposed.
     steps: StepsEntry
 
 
@@ -142,15 +151,17 @@ class ScriptFile(Entry):
     limits: Words  # What the service does not do, and must not be asked to.
     lead: KindName
     supporting: tuple[KindName, ...] = ()
-    data_owners: tuple[KindName, ...] = ()  # Units whose data it needs, and that do not act in it.
-    hazards: Annotated[tuple[KindName, ...], Field(min_length=1)]
+    data_owners: tuple[KindName, ...] = ()  # Further units, whose data it needs; they act on their own works.
+    hazards: Annotated[tuple[KindName, ...], Field(min_length=1)]  # Of its own rules and of those that join.
     rules: Annotated[tuple[RuleId, ...], Field(min_length=1)]  # Its own, not those that join.
     start: Words
     end: Words
     steps: StepsEntry
     escalate_after: EscalationEntry | None = None  # None: as all scripts.
+    end_after: Within | None = None  # None: as all scripts.
     tiers: TierTexts
     resources: tuple[KindName, ...] = ()
+    drill: DrillEntry | None = None  # None: nobody has written the storylines yet.
     source: Annotated[tuple[str, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -109,13 +109,28 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A type of resource, and the depot nearest to where the incident began."""
+    """A type of resource, and a depot that holds it, with its distance from where the incident began."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
 
     resource: str
     depot: str
     distance_m: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a tier is told to do, and the point of the alert for which it was first needed."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FORBID
+
+    tier: Tier
+    text: Words
+    position: tuple[float, float]  # (lon, lat), WGS 84.
+    since: Instant
+
+
+IncidentKey = tuple[Status, Scenario, str, str | None]  # Status, scenario, county, rule of a coupling.
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,10 @@ class Incident:
     supporting: tuple[str, ...]
     tiers: tuple[Tier, ...]  # Who has been told so far.
     checklist: tuple[Item, ...] = ()
-    supplies: tuple[Supply, ...] = ()
+    briefs: tuple[Brief, ...] = ()  # Of the tiers in `tiers`; none where the scenario has no script.
+    supplies: tuple[Supply, ...] = ()  # Per type of resource the nearest depots, the nearest first.
+    coupling: str | None = None  # The coupling rule whose alerts it is about; None: all others of its scenario.
+    members: tuple[Identifier, ...] = ()  # Of a coupling: the incidents of the alerts that take part.
     holder: AccountId | None = None
     offered_to: AccountId | None = None
     comments: tuple[Remark, ...] = ()
@@ -147,9 +165,9 @@ class Incident:
     ended: Mark | None = None
 
     @property
-    def key(self) -> tuple[Status, Scenario, str]:
+    def key(self) -> IncidentKey:
         """Return what at most one running incident has."""
-        return self.status, self.scenario, self.county
+        return self.status, self.scenario, self.county, self.coupling
 
     @property
     def highest(self) -> Level:

@@ -1,5 +1,6 @@
 """`citybrain incidents`: what the alerts of a trace come to, and what there is to do."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def replay(
         if as_json:
             print_json(INCIDENTS.dump_python(incident, mode="json"))
         else:
-            _print(incident, found.at, playbook, language)
+            _print(incident, found.incidents, found.at, playbook, language)
     counts = {"incidents": len(found.incidents), "alerts": len(found.alerts)}
     err.print(say(language, "scenario.replayed", **counts))
 
@@ -70,31 +71,53 @@ def list_(
     with naming_the_broker(place, language):
         last.update((record.key, record.value) for record in read_all(place.broker, [place.names.incidents()]))
     found = [INCIDENTS.validate_json(value) for value in last.values() if value is not None]
-    found = [incident for incident in found if ended or incident.ended is None]
-    for incident in sorted(found, key=lambda one: (one.started_at, one.scenario, one.county)):
+    shown = [incident for incident in found if ended or incident.ended is None]
+    for incident in sorted(shown, key=lambda one: (one.started_at, one.scenario, one.county)):
         if as_json:
             print_json(INCIDENTS.dump_python(incident, mode="json"))
         else:
-            _print(incident, SystemClock().now(), playbook, language)
-    err.print(say(language, "scenario.listed", count=len(found)))
+            _print(incident, found, SystemClock().now(), playbook, language)
+    err.print(say(language, "scenario.listed", count=len(shown)))
 
 
-def _print(incident: Incident, at: int, playbook: Playbook, language: Language) -> None:
-    script = playbook.scripts.scripts.get(incident.scenario)
-    name = script.words.in_language(language) if script is not None else incident.scenario.value
+def _print(incident: Incident, held: Iterable[Incident], at: int, playbook: Playbook, language: Language) -> None:
     line = Text(format_clock_time(incident.started_at), style="dim")
     line.append(" ").append(*badge(incident.level or incident.highest, language))
     line.append(f" {say(language, f'phase.{incident.phase.value}')}  ")
-    line.append(f"{name}  {playbook.registry.county_name(incident.county).in_language(language)}", style="bold")
+    line.append(_name(incident, playbook, language), style="bold")
+    line.append(f"  {playbook.registry.county_name(incident.county).in_language(language)}", style="bold")
     line.append(f"  {say(language, 'scenario.alerts', open=len(incident.alerts), joined=incident.joined)}")
     out.print(line.append(f"  #{incident.id[:6]}", style="dim"))
-    for supply in incident.supplies:
-        resource = playbook.scripts.common.resources[supply.resource].words.in_language(language)
-        depot = next(one for one in playbook.scripts.common.depots if one.id == supply.depot)
-        place = depot.words.in_language(language)
-        out.print(Text(f"    {resource}  {place}  {supply.distance_m / 1000:.0f} km", style="dim"))
+    members = {one.id: one for one in held if one.id in incident.members}
+    for member in members.values():
+        name = _name(member, playbook, language)
+        out.print(Text(f"    {say(language, 'scenario.member')}  {name}  #{member.id[:6]}", style="dim"))
+    for brief in incident.briefs:
+        text = brief.text.in_language(language)
+        lon, lat = brief.position
+        out.print(Text(f"    {say(language, f'scenario.tier_{brief.tier.value}')}  {text}  ({lon:.3f}, {lat:.3f})"))
+    for resource in dict.fromkeys(supply.resource for supply in incident.supplies):
+        out.print(Text(f"    {_supply_line(resource, incident, playbook, language)}", style="dim"))
     for item in incident.checklist:
         out.print(_item_line(item, at, playbook, language))
+
+
+def _name(incident: Incident, playbook: Playbook, language: Language) -> str:
+    """Return the name of the scenario; of a coupling its own, as its scenario may have an incident beside it."""
+    script = playbook.scripts.scripts.get(incident.scenario)
+    name = script.words.in_language(language) if script is not None else incident.scenario.value
+    return name if incident.coupling is None else f"{name} · {say(language, 'scenario.coupling')}"
+
+
+def _supply_line(resource: str, incident: Incident, playbook: Playbook, language: Language) -> str:
+    common = playbook.scripts.common
+    depots = {depot.id: depot.words.in_language(language) for depot in common.depots}
+    places = (
+        f"{depots[supply.depot]} {supply.distance_m / 1000:.0f} km"
+        for supply in incident.supplies
+        if supply.resource == resource
+    )
+    return "  ".join((common.resources[resource].words.in_language(language), *places))
 
 
 def _item_line(item: Item, at: int, playbook: Playbook, language: Language) -> Text:

@@ -1,5 +1,6 @@
 """`citybrain scenario`: list, show and check the scripts of the scenarios."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,11 @@ from citybrain.errors import CatalogError, UsageError
 from citybrain.i18n import Language, say
 from citybrain.instants import format_duration
 from citybrain.model import Level, Scenario
+from citybrain.problems import sorted_problems
 from rules.ruleset import RuleSet
-from scenarios.scripts import Scripts, read_scripts, script_warnings
-from scenarios.shape import ScriptFile, Stage
+from scenarios.script_check import unscripted
+from scenarios.scripts import Scripts, read_scripts, without_drill
+from scenarios.shape import Named, ScriptFile, Stage
 
 app = typer.Typer(help="List, show and check the scripts of the scenarios.", no_args_is_help=True)
 
@@ -81,15 +84,18 @@ def check_files(
     """Check scripts against each other and the rules: every problem, with its place. Exit 1 when there is any."""
     language = language_of(lang)
     rules = rules_in_force(catalog)
+    folders = catalog_folders(catalog)
     failed, passed = 0, 0
-    for path in paths or [catalog_folders(catalog).scripts]:
+    for path in paths or [folders.scripts]:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
-        scripts, problems = read_scripts(path, rules)
+        scripts, problems = read_scripts(path, rules, folders.storylines)
+        if scripts is not None and path.is_dir():
+            problems = sorted_problems(unscripted(scripts.scripts, rules))
         failed += len(problems)
         passed += len(scripts.scripts) if scripts is not None else 0
-        warnings = script_warnings(scripts, rules) if scripts is not None and path.is_dir() else ()
-        print_problems([*problems, *warnings], language, as_json=as_json)
+        to_do = without_drill(scripts) if scripts is not None else ()
+        print_problems([*problems, *to_do], language, as_json=as_json)
     if failed:
         err.print(say(language, "cli.check_failed", count=failed), style="red")
         raise typer.Exit(1)
@@ -98,7 +104,8 @@ def check_files(
 
 def scripts_in_force(rules: RuleSet, catalog: Path | None, language: Language) -> Scripts:
     """Return the scripts of a catalog, the shipped ones where it has none. Raises CatalogError with the faults."""
-    scripts, problems = read_scripts(catalog_folders(catalog).scripts, rules)
+    folders = catalog_folders(catalog)
+    scripts, problems = read_scripts(folders.scripts, rules, folders.storylines)
     if scripts is None:
         raise CatalogError("\n".join(["", *(problem.line_of_report(language) for problem in problems)]))
     return scripts
@@ -106,34 +113,48 @@ def scripts_in_force(rules: RuleSet, catalog: Path | None, language: Language) -
 
 def _print(script: ScriptFile, scripts: Scripts, language: Language) -> None:
     out.print(Text.assemble((script.words.in_language(language), "bold"), f"  {script.scenario.value}"))
-    supporting = "  ".join(_unit(unit, scripts, language) for unit in script.supporting)
-    resources = "  ".join(scripts.common.resources[one].words.in_language(language) for one in script.resources)
+    for name, text in _facts(script, scripts, language).items():
+        if text:
+            out.print(Text.assemble((say(language, f"scenario.{name}"), "dim"), f"  {text}"))
+    for stage in Stage:
+        out.print(_heading(stage, language))
+        for step in scripts.steps(script.scenario, stage):
+            units = _names(step.units or (script.lead,), scripts.common.units, language)
+            hazards = _names(step.hazards, scripts.common.hazards, language)
+            limited = f"  [{hazards}]" if hazards else ""
+            text = step.text.in_language(language)
+            out.print(Text(f"  ≤ {format_duration(step.within):6} {text}  ({units}){limited}"))
+
+
+def _facts(script: ScriptFile, scripts: Scripts, language: Language) -> dict[str, str]:
+    """Return what a script says beside its steps, each part by the key of its heading."""
+    common = scripts.common
     after = {level: scripts.escalate_after(script.scenario, level) for level in (Level.ORANGE, Level.RED)}
     escalation = "  ".join(
         f"{badge(level, language)[0].strip()} {format_duration(span or 0)}" for level, span in after.items()
     )
-    facts = {
+    end_after = say(language, "scenario.end_after", span=format_duration(scripts.end_after(script.scenario)))
+    drill = script.drill
+    return {
         "purpose": script.purpose.in_language(language),
         "limits": script.limits.in_language(language),
         "lead": _unit(script.lead, scripts, language),
-        "supporting": supporting,
+        "supporting": _names(script.supporting, common.units, language),
+        "data_owners": _names(script.data_owners, common.units, language),
+        "hazards": _names(script.hazards, common.hazards, language),
         "rules": "  ".join(script.rules),
         "start": script.start.in_language(language),
-        "end": script.end.in_language(language),
+        "end": f"{script.end.in_language(language)}  {end_after}",
         "escalation": escalation,
-        "resources": resources,
+        "resources": _names(script.resources, common.resources, language),
+        "drill": say(language, "scenario.drill_of", **drill.model_dump()) if drill is not None else "",
         **{f"tier_{tier.value}": script.tiers.of(tier).in_language(language) for tier in Tier},
+        "source": "  ".join(script.source),
     }
-    for name, text in facts.items():
-        out.print(Text.assemble((say(language, f"scenario.{name}"), "dim"), f"  {text}"))
-    for stage in Stage:
-        out.print(_heading(stage, language))
-        for step in scripts.steps(script.scenario, stage):
-            units = ", ".join(_unit(unit, scripts, language) for unit in step.units or (script.lead,))
-            hazards = f"  [{', '.join(step.hazards)}]" if step.hazards else ""
-            out.print(
-                Text(f"  ≤ {format_duration(step.within):6} {step.text.in_language(language)}  ({units}){hazards}")
-            )
+
+
+def _names(slugs: Iterable[str], declared: Mapping[str, Named], language: Language) -> str:
+    return say(language, "scenario.comma").join(declared[slug].words.in_language(language) for slug in slugs)
 
 
 def _heading(stage: Stage, language: Language) -> Text:

@@ -15,6 +15,7 @@ from citybrain.registry import SHIPPED
 from citybrain.settings import Settings, load_settings
 from rules.ruleset import SHIPPED_RULES, RuleSet, load_rules
 from scenarios.scripts import SHIPPED_SCRIPTS
+from simulators.storyline import SHIPPED as SHIPPED_STORYLINES
 from streams.clients import Broker
 from streams.embedded import FEED_PARTITIONS as EMBEDDED_FEED_PARTITIONS
 from streams.rendezvous import find
@@ -24,7 +25,8 @@ CatalogOption = Annotated[
     Path | None,
     typer.Option(
         "--catalog",
-        help="Folder with rules/, feeds/, sites/, zones/, zone-kinds.yaml, maybe scenarios/; default: what is shipped.",
+        help="Folder with rules/, feeds/, sites/, zones/, zone-kinds.yaml, maybe scenarios/ and storylines/; "
+        "default: what is shipped.",
     ),
 ]
 BrokerOption = Annotated[
@@ -40,6 +42,7 @@ class Folders:
     rules: Path
     registry: Path
     scripts: Path
+    storylines: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,16 @@ def catalog_folders(catalog: Path | None) -> Folders:
     """Return the folders of a catalog given on the command line, in the settings, or the shipped ones."""
     catalog = catalog or load_settings().catalog
     if catalog is None:
-        return Folders(SHIPPED_RULES, SHIPPED, SHIPPED_SCRIPTS)
+        return Folders(SHIPPED_RULES, SHIPPED, SHIPPED_SCRIPTS, SHIPPED_STORYLINES)
     if not catalog.is_dir():
         raise UsageError(f"{catalog} is no folder")
-    own = catalog / "scenarios"
-    return Folders(catalog / "rules", catalog, own if own.is_dir() else SHIPPED_SCRIPTS)
+    scripts, storylines = catalog / "scenarios", catalog / "storylines"
+    return Folders(
+        catalog / "rules",
+        catalog,
+        scripts if scripts.is_dir() else SHIPPED_SCRIPTS,
+        storylines if storylines.is_dir() else SHIPPED_STORYLINES,
+    )
 
 
 def rules_in_force(catalog: Path | None) -> RuleSet:

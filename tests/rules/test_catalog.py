@@ -3,26 +3,16 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from citybrain.alerts import EVENTS
-from citybrain.codec import _READING
-from citybrain.documents import load
-from citybrain.metrics import FeedFile
-from citybrain.registry import SHIPPED, load_registry
-from citybrain.sites import SiteFile
-from citybrain.zones import ZoneFile
-from rules.ruleset import SHIPPED_RULES, load_rules
-from rules.shape.file import RuleFile
+from citybrain.registry import load_registry
+from rules.ruleset import load_rules
 from rules.shape.rule import RuleTest
 from rules.trial import parse_series, run_trials
 
 SHIPPED_SET = load_rules()
 RULES = sorted(SHIPPED_SET.rules)
-FILES = sorted([*SHIPPED_RULES.rglob("*.yaml"), *SHIPPED.rglob("*.yaml")])
 
 
 def entry_of(rule_id: str):
@@ -96,62 +86,6 @@ def test_a_later_level_of_a_site_is_never_below_an_earlier_one(rule_id):
             for limit in getattr(judge, "limits", ()):
                 for low, high in pairwise(limit.rungs):
                     assert low.value <= high.value if limit.comparison.rises else low.value >= high.value, site.id
-
-
-IDENTIFYING = re.compile(
-    r"(^|_)(plate|licen[cs]e|face|phone|mobile|telephone|id_?card|identity|imei|imsi|mac|ssid|owner|driver|person|"
-    r"passport|email|wechat|surname|birth|gender)(_|$)"
-)
-# A unit and a count, not a who.
-ALLOWED = {"persons"}
-
-
-def names_in(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        yield from schema.get("properties", {})
-        for value in schema.values():
-            yield from names_in(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from names_in(value)
-
-
-def keys_in(data: Any) -> Iterator[str]:
-    if isinstance(data, dict):
-        yield from data
-        for value in data.values():
-            yield from keys_in(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from keys_in(value)
-
-
-SCHEMAS = {
-    "reading": _READING.json_schema(),
-    "event": EVENTS.json_schema(),
-    **{model.__name__: model.model_json_schema() for model in (RuleFile, FeedFile, SiteFile, ZoneFile)},
-}
-
-
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_no_schema_has_a_field_for_who_it_is(name):
-    found = {field for field in names_in(SCHEMAS[name]) if IDENTIFYING.search(field.lower())}
-    assert found == set()
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_no_catalog_has_a_key_for_who_it_is(path: Path):
-    document, problems = load(path)
-    assert problems == []
-    assert document is not None
-    found = {key for key in keys_in(document.data) if IDENTIFYING.search(key.lower().replace("-", "_"))}
-    assert found - ALLOWED == set()
-
-
-def test_the_privacy_check_finds_a_planted_field():
-    planted = ["license_plate", "face", "phone", "idcard", "id_card", "imei", "owner", "driver_id"]
-    assert all(IDENTIFYING.search(name) for name in planted)
-    assert not any(IDENTIFYING.search(name) for name in ["surface", "visitors_inside", "persons", "machine", "limits"])
 
 
 def test_the_shipped_catalogs_load_alike_each_time():

@@ -30,12 +30,14 @@ def step(name: str, within: str = "1h", **fields) -> dict:
 COMMON = {
     "source": ["a test [E]"],
     "units": {unit: {"name": WRITTEN} for unit in ("emergency-mgmt", "fire-rescue", "water")},
+    "hazards": {hazard: {"name": WRITTEN} for hazard in ("flood", "drought")},
     "resources": {"boats": {"name": WRITTEN}, "foam": {"name": WRITTEN}},
     "depots": [
         {"id": "dp-near", "name": WRITTEN, "county": LIANDU, "position": [119.9, 28.45], "holds": ["boats"]},
         {"id": "dp-far", "name": WRITTEN, "county": QINGTIAN, "position": [120.3, 28.1], "holds": ["boats", "foam"]},
     ],
     "escalate_after": {"orange": "20min", "red": "10min"},
+    "end_after": "60min",
     "steps": {
         "blue": [step("on-duty", "15min")],
         "orange": [step("report", "30min")],
@@ -69,11 +71,13 @@ def playbook(registry) -> Playbook:
     flood = script(
         "flood-drought-command", "emergency-mgmt", supporting=["water"], steps=FLOOD_STEPS, resources=["boats", "foam"]
     )
-    fire = script("fire-rescue", "fire-rescue", steps={}, escalate_after={"orange": "5min", "red": "3min"})
+    fire = script(
+        "fire-rescue", "fire-rescue", steps={}, escalate_after={"orange": "5min", "red": "3min"}, end_after="2h"
+    )
     scripts = Scripts(CommonFile.model_validate(COMMON), {one.scenario: one for one in (flood, fire)}, "0123456789ab")
     inhibitions = {"fd-03": (Inhibition("fd-01", Level.ORANGE, Within.COUNTY),)}
-    hazards = {"fd-01": "rain", "fd-03": "flood", "fd-07": "drought", "fr-03": "gas"}
-    return Playbook(scripts, inhibitions, hazards, registry)
+    hazards = {"fd-01": "rain", "fd-03": "flood", "fd-07": "drought", "fr-03": "gas", "ew-03": "coupling"}
+    return Playbook(scripts, inhibitions, hazards, registry, frozenset({"ew-03"}))
 
 
 def make_alert(rule: str = "fd-03", site: str = "hs-a", level: Level = Level.YELLOW, sequence: int = 1, **fields):
@@ -122,6 +126,7 @@ class Driven:
     """An incident stage that is driven by minutes since START."""
 
     def __init__(self, playbook: Playbook) -> None:
+        self.playbook = playbook
         self.stage = Incidents(playbook)
 
     def take(self, minute: float, value: AlertEvent | Action | None = None) -> Changes:

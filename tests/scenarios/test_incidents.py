@@ -1,14 +1,18 @@
 """The incident stage, minute by minute: alerts, incidents, checklists, escalation, and what is forgotten."""
 
+from dataclasses import replace
+
 import pytest
 
 from citybrain.alerts import State, Tier
 from citybrain.errors import SnapshotError
 from citybrain.instants import DAY, HOUR, MINUTE, parse_instant
 from citybrain.model import Level, Reset, Scenario, Status
+from scenarios.episodes import DEPOTS_MAX
+from scenarios.incidents import Incidents
 from scenarios.journal import Ignored
 from scenarios.shape import Stage
-from scenarios.states import Phase, Refusal, Supply
+from scenarios.states import Brief, Phase, Refusal, Supply
 
 START = parse_instant("2026-06-20T08:00:00+08:00")
 BLUE, YELLOW, ORANGE, RED = Level
@@ -17,6 +21,19 @@ WEEK, MONTH = 7 * 24 * 60, 30 * 24 * 60  # Minutes.
 
 def cleared(make, sequence, **fields):
     return make(sequence=sequence, state=State.CLEARED, **fields)
+
+
+def with_depots(playbook, *, count):
+    """Return the playbook with so many depots for boats alone, each farther east than the one before."""
+    common = playbook.scripts.common
+    first = common.depots[0]
+    depots = [
+        first.model_copy(update={"id": f"dp-{number}", "position": (119.92 + number / 100, 28.45)})
+        for number in range(count)
+    ]
+    held = first.model_copy(update={"holds": ("foam",)})
+    common = common.model_copy(update={"depots": (*reversed(depots), held)})
+    return replace(playbook, scripts=replace(playbook.scripts, common=common))
 
 
 # --- Events.
@@ -153,18 +170,99 @@ def test_who_has_been_told_follows_from_the_highest_level(driven, alert, levels,
     assert list(driven.incident.tiers) == tiers
 
 
-def test_the_nearest_depot_of_each_resource_is_named(driven, alert):
+def test_the_nearest_depots_of_each_resource_are_named_the_nearest_first(driven, alert):
     driven.take(0, alert())
-    near, far = driven.incident.supplies
+    near, far, foam = driven.incident.supplies
     assert near == Supply("boats", "dp-near", 1955)  # Two hundredths of a degree of longitude.
-    assert (far.resource, far.depot) == ("foam", "dp-far")
+    assert (far.resource, far.depot) == ("boats", "dp-far")
+    assert far.distance_m > near.distance_m
+    assert (foam.resource, foam.depot) == ("foam", "dp-far")
+
+
+def test_no_more_depots_are_named_than_the_nearest_few(driven, alert):
+    driven.stage = Incidents(with_depots(driven.playbook, count=DEPOTS_MAX + 2))
+    driven.take(0, alert())
+    boats = [supply for supply in driven.incident.supplies if supply.resource == "boats"]
+    assert [supply.depot for supply in boats] == [f"dp-{number}" for number in range(DEPOTS_MAX)]
+
+
+#   minute  0     10      20      30
+#   level   blue  orange  orange  red      of another site from minute 20 on
+def test_each_tier_is_briefed_once_with_the_point_of_the_alert_that_needs_it(driven, alert):
+    elsewhere = replace(alert().subject, position=(119.5, 28.1))
+    for minute, event in enumerate(
+        [
+            alert(level=BLUE),
+            alert(level=ORANGE, sequence=2, subject=elsewhere),
+            alert(level=ORANGE, site="hs-b"),
+            alert(level=RED, sequence=3),
+        ]
+    ):
+        driven.take(10 * minute, event)
+    text = driven.playbook.scripts.scripts[Scenario.FLOOD_DROUGHT_COMMAND].tiers.centre
+    assert driven.incident.briefs == (
+        Brief(Tier.CENTRE, text, (119.92, 28.45), START),
+        Brief(Tier.FIELD, text, (119.5, 28.1), START + 10 * MINUTE),
+        Brief(Tier.RESPONDER, text, (119.5, 28.1), START + 10 * MINUTE),
+    )
+    assert tuple(brief.tier for brief in driven.incident.briefs) == driven.incident.tiers
 
 
 def test_a_scenario_without_a_script_has_the_ladder(driven, alert):
     driven.take(0, alert(scenario=Scenario.DISEASE_CONTROL, level=ORANGE))
     assert [item.step for item in driven.incident.checklist] == ["on-duty", "report"]
-    assert (driven.incident.lead, driven.incident.supplies) == (None, ())
+    assert (driven.incident.lead, driven.incident.supplies, driven.incident.briefs) == (None, (), ())
     assert driven.incident.checklist[0].units == ()
+
+
+# --- Couplings.
+
+
+def coupling(make, *members, **fields):
+    evidence = replace(make().evidence, alerts=tuple(one.identifier for one in members))
+    about = {"scenario": Scenario.FLOOD_DROUGHT_COMMAND, "evidence": evidence, "level": ORANGE}
+    return make(**{"rule": "ew-03", "site": "hs-c", **about, **fields})
+
+
+def of_coupling(driven):
+    (found,) = (one for one in driven.stage.incidents if one.coupling is not None)
+    return found
+
+
+def test_a_coupling_is_an_incident_of_its_own_that_refers_to_those_of_its_members(driven, alert):
+    flood, gas = alert(), alert(rule="fr-03", site="hs-b")
+    driven.take(0, flood)
+    driven.take(1, gas)
+    driven.take(2, coupling(alert, flood, gas))
+    assert len(driven.stage.incidents) == 3
+    found = of_coupling(driven)
+    assert (found.coupling, found.level, len(found.alerts)) == ("ew-03", ORANGE, 1)
+    assert found.members == (*driven.alert(flood).incidents, *driven.alert(gas).incidents)
+    others = [one for one in driven.stage.incidents if one.coupling is None]
+    assert {(one.level, one.members) for one in others} == {(YELLOW, ())}
+
+
+def test_a_coupling_keeps_its_first_members_when_others_come(driven, alert):
+    first, second = alert(), alert(rule="fr-03", site="hs-b")
+    driven.take(0, first)
+    driven.take(1, coupling(alert, first))
+    driven.take(2, second)
+    driven.take(3, coupling(alert, second, sequence=2))
+    assert of_coupling(driven).members == (*driven.alert(first).incidents, *driven.alert(second).incidents)
+
+
+def test_a_coupling_may_name_alerts_that_are_not_held(driven, alert):
+    driven.take(0, coupling(alert, alert()))
+    assert driven.incident.members == ()
+
+
+def test_a_coupling_ends_by_itself_while_its_members_go_on(driven, alert):
+    flood = alert()
+    driven.take(0, flood)
+    driven.take(1, coupling(alert, flood))
+    driven.take(2, coupling(alert, flood, sequence=2, state=State.CLEARED))
+    phases = {one.coupling: one.phase for one in driven.stage.incidents}
+    assert phases == {"ew-03": Phase.QUIET, None: Phase.OPEN}
 
 
 # --- The checklist.
@@ -213,6 +311,14 @@ def test_the_end_is_proposed_an_hour_after_the_last_alert(driven, alert):
     (incident,) = driven.take(70).incidents
     assert incident.phase is Phase.END_PROPOSED
     assert steps(incident) == {"on-duty": 0, "patrol": 0, "propose": 70, "return-home": 70}
+
+
+def test_a_script_may_have_its_end_proposed_at_another_time(driven, alert):
+    driven.take(0, alert(rule="fr-03"))
+    driven.take(10, cleared(alert, 2, rule="fr-03"))
+    assert not driven.take(130 - 1 / 60).incidents
+    (incident,) = driven.take(130).incidents
+    assert incident.phase is Phase.END_PROPOSED
 
 
 @pytest.mark.parametrize("minute", [30, 90], ids=["while it is quiet", "after the proposal"])

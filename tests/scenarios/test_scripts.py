@@ -7,17 +7,18 @@ import pytest
 
 from citybrain.errors import CatalogError
 from citybrain.i18n import messages
+from citybrain.instants import HOUR
 from citybrain.model import Level, Scenario
 from rules.ruleset import load_rules
 from scenarios.playbook import playbook_of
-from scenarios.scripts import COMMON, SHIPPED_SCRIPTS, load_scripts, read_scripts, script_warnings
-from scenarios.shape import Stage
+from scenarios.script_check import unscripted
+from scenarios.scripts import COMMON, SHIPPED_SCRIPTS, load_scripts, read_scripts, without_drill
 
 DATA = Path(__file__).parents[1] / "data" / "scenarios"
 GOOD = sorted(DATA.glob("*.good.yaml"))
 BAD = sorted(DATA.glob("*.bad.yaml"))
 # These have tests of their own below: they need a folder, a common file, or are warnings.
-BELOW = {"R300", "R307", "R308", "R309", "R310"}
+BELOW = {"R300", "R307", "R308", "R309", "R310", "R315", "R317"}
 
 
 def named(path: Path) -> str:
@@ -76,15 +77,6 @@ def test_every_code_of_scripts_has_a_test():
     assert codes == {code for code in shown if code.startswith("R3")} | BELOW
 
 
-def test_the_shipped_scripts_are_sound(rules):
-    scripts = load_scripts(rules)
-    assert {Scenario.FLOOD_DROUGHT_COMMAND, Scenario.FIRE_RESCUE} <= set(scripts.scripts)
-    for script in scripts.scripts.values():
-        for level in Level:
-            assert scripts.steps(script.scenario, Stage(level.value))
-        assert script.steps.review
-
-
 def test_the_units_of_the_city_are_all_there(rules):
     # The 15 units of the document, and the two that own data.
     assert len(load_scripts(rules).common.units) == 17
@@ -95,8 +87,9 @@ def test_the_units_of_the_city_are_all_there(rules):
     [
         pytest.param("fire-rescue.yaml", "scenario: fire-rescue", "scenario: disease-control", "R300", id="file name"),
         pytest.param(COMMON, 'county: "331121"', 'county: "331120"', "R307", id="county of a depot"),
+        pytest.param(COMMON, "[120.290, 28.139]", "[119.290, 28.139]", "R317", id="position of a depot"),
         pytest.param(COMMON, "id: dp-qingtian", "id: dp-liandu", "R121", id="depot twice"),
-        pytest.param(COMMON, "holds: [sandbags,", "holds: [sandbag,", "R304", id="resource of a depot"),
+        pytest.param(COMMON, "      sandbags, pumps,", "      sandbag, pumps,", "R304", id="resource of a depot"),
         pytest.param(COMMON, "  foam:", "  snow: {name: {zh: 雪, en: Snow}}\n  foam:", "R310", id="held nowhere"),
         pytest.param(COMMON, "id: verify", "id: on-duty", "R305", id="step twice in the ladder"),
         pytest.param(COMMON, "within: 15min", "within: 15min\n      hazards: [flood]", "R306", id="hazard there"),
@@ -134,18 +127,38 @@ def test_all_faults_of_all_files_are_told_at_once(rules, folder):
     }
 
 
-def test_a_rule_without_a_script_is_warned_of(rules, folder):
+def test_a_rule_without_a_script_is_a_fault_at_its_place(rules, folder):
     (folder / "fire-rescue.yaml").unlink()
     spoil(folder / "flood-drought-command.yaml", "fd-03, ", "")
     scripts, _ = read_scripts(folder, rules)
-    told = {(problem.code, problem.values["rule"]): problem for problem in script_warnings(scripts, rules)}
-    assert {("R308", "fr-03-detector"), ("R309", "fd-03")} <= set(told)
-    assert ("R309", "fd-04") not in told
-    warning = told["R309", "fd-03"]
+    told = {(problem.code, problem.values["rule"]): problem for problem in unscripted(scripts.scripts, rules)}
+    of_fire = {("R308", one.rule.id) for one in rules.in_force if one.rule.scenario is Scenario.FIRE_RESCUE}
+    assert set(told) == {*of_fire, ("R309", "fd-03")}
+    fault = told["R309", "fd-03"]
     checked = rules.rules["fd-03"]
-    assert warning.path == checked.path
-    assert warning.line == checked.problem("R308").line
-    assert warning.text("en") == "“fd-03” is not among the rules that the script of flood-drought-command names"
+    assert fault.path == checked.path
+    assert fault.line == checked.problem("R308").line
+    assert fault.text("en") == "“fd-03” is not among the rules that the script of flood-drought-command names"
+
+
+def test_a_script_without_a_drill_is_to_do(rules, folder):
+    path = folder / "fire-rescue.yaml"
+    before = {problem.path.name for problem in without_drill(read_scripts(folder, rules)[0])}
+    spoil(path, "drill: {reaches: building-fire, quiet: scenic-saturday}\n", "")
+    found = list(without_drill(read_scripts(folder, rules)[0]))
+    assert {problem.path.name for problem in found} == {*before, path.name}
+    assert path.name not in before
+    assert {problem.code for problem in found} == {"R315"}
+
+
+def test_a_drill_may_name_storylines_of_another_folder(rules, folder, tmp_path):
+    stories = tmp_path / "storylines"
+    stories.mkdir()
+    path = folder / "fire-rescue.yaml"
+    assert {problem.code for problem in read_scripts(path, rules, stories)[1]} == {"R314"}
+    for name in ("building-fire", "scenic-saturday"):
+        (stories / f"{name}.yaml").touch()
+    assert read_scripts(path, rules, stories)[1] == []
 
 
 def test_the_hash_follows_from_all_that_scripts_say(rules, folder):
@@ -170,3 +183,6 @@ def test_a_scripts_own_times_come_before_those_of_all(playbook):
     assert scripts.escalate_after(Scenario.FLOOD_DROUGHT_COMMAND, Level.RED) == 600_000
     assert scripts.escalate_after(Scenario.DISEASE_CONTROL, Level.ORANGE) == 1_200_000
     assert scripts.escalate_after(Scenario.FIRE_RESCUE, Level.YELLOW) is None
+    assert scripts.end_after(Scenario.FIRE_RESCUE) == 2 * HOUR
+    assert scripts.end_after(Scenario.FLOOD_DROUGHT_COMMAND) == 1 * HOUR
+    assert scripts.end_after(Scenario.DISEASE_CONTROL) == 1 * HOUR

@@ -48,5 +48,5 @@ def test_a_watch_shows_no_rule_on_trial():
     rules = load_rules()
     test = next(test for test in rules.rules["fd-03"].entry.tests if test.expect)
     event = play(rules.only("fd-03"), test)[0]
-    assert alerts._event(SimpleNamespace(value=encode_event(event))) == event
-    assert alerts._event(SimpleNamespace(value=encode_event(replace(event, trial=True)))) is None
+    assert alerts._event(SimpleNamespace(value=encode_event(event), headers=())) == event
+    assert alerts._event(SimpleNamespace(value=encode_event(replace(event, trial=True)), headers=())) is None

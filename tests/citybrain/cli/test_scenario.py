@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from citybrain.alerts import Tier
 from citybrain.cli.main import app
 from citybrain.errors import CatalogError, UsageError
 from citybrain.model import Scenario
@@ -49,11 +50,20 @@ def test_a_scenario_without_a_script_is_a_wrong_use():
     assert "fire-rescue" in str(result.exception)
 
 
-def test_the_check_passes_and_warns():
+def test_the_check_passes_and_says_what_is_to_do():
     result = run("scenario", "check", "--lang", "en")
     assert result.exit_code == 0
-    assert "scripts, no problem" in result.stderr
-    assert all(": R308 " in line or ": R309 " in line for line in result.stdout.splitlines())
+    assert "13 scripts, no problem" in result.stderr
+    assert all(": R315 to do: " in line for line in result.stdout.splitlines())
+
+
+def test_the_check_of_a_folder_finds_the_rules_that_no_script_names(tmp_path):
+    for name in ("common.yaml", "fire-rescue.yaml"):
+        (tmp_path / name).write_bytes((SHIPPED_SCRIPTS / name).read_bytes())
+    result = run("scenario", "check", str(tmp_path), "--lang", "zh")
+    assert result.exit_code == 1
+    assert ": R308 “fd-03”产生 flood-drought-command 的告警，但该场景没有预案" in result.stdout
+    assert "fr-01" not in result.stdout
 
 
 def test_the_check_of_one_script_tells_its_faults(tmp_path):
@@ -105,7 +115,10 @@ def test_the_incidents_of_a_trace_are_printed_with_their_checklists(trace):
     assert flood
     assert all({"on-duty", "gates-pumps"} <= {item.step for item in one.checklist} for one in flood)
     text = run("incidents", "replay", str(trace), "--lang", "zh").stdout
-    assert text.count("防汛抗旱指挥") == len(flood)
+    members = text.count("成员事件  防汛抗旱指挥")
+    assert text.count("防汛抗旱指挥") == len(flood) + members
+    assert members == sum(one.id in other.members for one in flood for other in found) > 0
+    assert text.count("应急单兵") == sum(brief.tier is Tier.RESPONDER for one in found for brief in one.briefs) > 0
     assert text.count("☐") == sum(len(one.checklist) for one in found)
 
 
