@@ -9,6 +9,7 @@ partition, and compares: alerts that are missing or invented, repeats that diffe
 import argparse
 import contextlib
 import importlib.util
+import json
 import os
 import random
 import subprocess
@@ -25,23 +26,33 @@ from typing import Any
 
 import orjson
 
+from citybrain.alerts import AlertEvent
 from citybrain.clock import SystemClock
 from citybrain.codec import decode_event
 from citybrain.instants import HOUR, MINUTE
-from citybrain.model import Feed
+from citybrain.model import Feed, Scenario
+from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake
 from rules.ruleset import RuleSet, load_rules
+from rules.signals import Signal
+from scenarios.incidents import Incidents
+from scenarios.playbook import playbook_of
 from scenarios.runner import replay
+from scenarios.scripts import load_scripts
+from scenarios.states import ALERT_STATES, INCIDENTS
 from simulators.fleet import simulate
 from simulators.storyline import load_storyline
 from simulators.trace import TraceRecord
 from streams.clients import Admin, Broker, Producer, Record, read_all
-from streams.incident_log import event_in
+from streams.incident_log import event_in, read_journal
+from streams.log import SourceRecord
 from streams.publish import publish
+from streams.signal_log import KIND_HEADER, Kind
 from streams.topics import Names, ensure, topics_for
 
 PREFIX = "chaos."
+GAVE_UP = Kind.GIVE_UP.value.encode()
 PARTITIONS = 4
 HOURS = 6.0
 PATIENCE_S = 120
@@ -69,6 +80,7 @@ class Verdict:
     repeats: int = 0
     differing_repeats: int = 0
     drifted_states: int = 0
+    given_up: int = 0
     rejected: int = 0
     delays_s: list[float] = field(default_factory=list)
 
@@ -77,7 +89,8 @@ class Verdict:
         half, last = ordered[len(ordered) // 2], ordered[-1]
         return (
             f"{self.events} alert events: {self.lost} lost, {self.spurious} spurious, {self.repeats} repeated, of "
-            f"which {self.differing_repeats} not byte-identical; {self.drifted_states} states drifted; {self.rejected} "
+            f"which {self.differing_repeats} not byte-identical; {self.drifted_states} states drifted; "
+            f"{self.given_up} sources given up on; {self.rejected} "
             f"records rejected; delay of an alert {half:.1f} s at the median, {last:.1f} s at most"
         )
 
@@ -287,7 +300,15 @@ def verify(
     """Judge all feeds again from Kafka and compare."""
     names, verdict = Names(PREFIX), Verdict()
     engines = {feed: judged_again(broker, rules, feed) for feed in Feed}
-    again = {key for judged in engines.values() for keys, _ in judged for key in keys}
+    partitions = [partition for judged in engines.values() for partition in judged]
+    again = {event.key for partition in partitions for event in partition.events}
+    verdict.given_up = sum((KIND_HEADER, GAVE_UP) in one.headers for one in read_all(broker, [names.signals()]))
+    if verdict.given_up:
+        again |= {
+            key for key in expected if key not in again
+        }  # What areas gave then is nothing that a replay can tell.
+    else:
+        again |= areas_again(rules, partitions)
     found: dict[tuple[str, int, str, str], list[bytes]] = {}
     for record, event in journal(broker):
         verdict.events += 1
@@ -300,31 +321,81 @@ def verify(
     verdict.differing_repeats = sum(len(set(values)) > 1 for values in found.values())
     by_topic = {
         event.key
-        for record in read_all(broker, [topic.name for topic in topics_for(PREFIX) if ".alerts." in f".{topic.name}"])
+        for record in read_all(broker, [names.alerts(scenario) for scenario in Scenario])
         if record.value is not None and (event := decode_event(record.value)).key
     }
     verdict.lost += len(expected - by_topic)
     verdict.rejected = len(read_all(broker, [names.rejected()]))
     verdict.drifted_states = sum(
-        drift(broker, feed, [sites for _, sites in judged]) for feed, judged in engines.items()
+        drift(broker, feed, [partition.sites for partition in judged]) for feed, judged in engines.items()
     )
+    verdict.drifted_states += incident_drift(broker, rules)
     return verdict
 
 
-def judged_again(broker: Broker, rules: RuleSet, feed: Feed) -> list[tuple[set[Any], dict[str, Any]]]:
-    """Return the events and the sites' states that each partition of a feed gives, judged from its first record on."""
-    found: list[tuple[set[Any], dict[str, Any]]] = []
+def areas_again(rules: RuleSet, partitions: Sequence["Judged"]) -> set[tuple[str, int, str, str]]:
+    """Return what rules over several sites give, moment by moment, up to the time that all partitions have passed."""
+    moments: dict[int, tuple[list[Signal], list[AlertEvent]]] = {}
+    for partition in partitions:
+        for at in partition.times:
+            moments.setdefault(at, ([], []))
+        for signal in partition.signals:
+            moments.setdefault(signal.at, ([], []))[0].append(signal)
+        for event in partition.events:
+            moments.setdefault(event.sent, ([], []))[1].append(event)
+    upto = min(max(partition.times, default=0) for partition in partitions)
+    stage, found = AreaStage(rules.areas.plan), []
+    for at, (signals, events) in sorted(moments.items()):
+        if at < upto:
+            found += stage.take(at, signals, events)
+    found += stage.take(upto - 1, [], [])
+    return {event.key for event in [*found, *stage.finish()]}
+
+
+def incident_drift(broker: Broker, rules: RuleSet) -> int:
+    """Fold the journal again; return how many alerts and incidents are published otherwise."""
+    names = Names(PREFIX)
+    fold = Incidents(playbook_of(rules, load_scripts(rules)))
+    for one in read_all(broker, [names.journal()]):
+        record = FeedRecord(None, one.timestamp_ms, one.key, one.value, dict(one.headers))
+        entry = read_journal(SourceRecord(one.offset, record))
+        if entry is not None:
+            fold.take(entry)
+    wanted = {state.identifier: json.loads(ALERT_STATES.dump_json(state, by_alias=True)) for state in fold.alerts}
+    wanted |= {one.id: json.loads(INCIDENTS.dump_json(one, by_alias=True)) for one in fold.incidents}
+    found = {
+        (record.key or b"").decode(): json.loads(record.value) if record.value is not None else None
+        for record in read_all(broker, [names.alert_states(), names.incidents()])
+    }
+    return sum(wanted.get(name) != found.get(name) for name in wanted.keys() | found.keys())
+
+
+@dataclass
+class Judged:
+    """What one partition of a feed gives, judged from its first record on."""
+
+    events: list[AlertEvent] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    sites: dict[str, Any] = field(default_factory=dict)
+
+
+def judged_again(broker: Broker, rules: RuleSet, feed: Feed) -> list[Judged]:
+    """Judge each partition of a feed from its first record on."""
+    found: list[Judged] = []
     by_partition: dict[int, list[Record]] = {number: [] for number in range(PARTITIONS)}
     for record in read_all(broker, [Names(PREFIX).feed(feed)]):
         by_partition[record.partition].append(record)
     for records in by_partition.values():
-        engine = Engine(rules)
+        engine, judged = Engine(rules), Judged()
         intake = Intake(engine)
-        keys = set()
         for one in records:
-            record = FeedRecord(feed, one.timestamp_ms, one.key, one.value, dict(one.headers))
-            keys |= {event.key for event in intake.accept(record).events}
-        found.append((keys, orjson.loads(engine.snapshot())["sites"]))
+            output = intake.accept(FeedRecord(feed, one.timestamp_ms, one.key, one.value, dict(one.headers)))
+            judged.events += output.events
+            judged.signals += output.signals
+            judged.times.append(one.timestamp_ms)
+        judged.sites = orjson.loads(engine.snapshot())["sites"]
+        found.append(judged)
     return found
 
 
