@@ -281,7 +281,10 @@ class World:
         process = self.dice.choice([one for one in all_of_them if one.number in sending] or all_of_them)
         what = self.dice.random()
         if what < 0.4:
-            self.crash(process)
+            # A record is tried for some milliseconds. Here that is many turns, in which three strokes of fate would
+            # be taken for its doing.
+            if not process.turn._is_held or self.dice.random() < 0.2:
+                self.crash(process)
         elif what < 0.6:
             # Frozen for longer than its session lasts: others take over, and it knows nothing of that.
             self.seen["freezes"] += 1
