@@ -21,6 +21,7 @@ _ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
+CHANGE_PERIODS_MAX = 2  # So much older than a change looks back may the value then be.
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -368,7 +369,7 @@ def _held(spec: Measure, series: Series, instant: int) -> Measured:
 def _change(spec: Measure, series: Series, place: int) -> Measured:
     newest_at = series.instants[place]
     then = series.place_at(newest_at - spec.span)
-    if then is None or newest_at - spec.span - series.instants[then] > 2 * spec.period:
+    if then is None or newest_at - spec.span - series.instants[then] > CHANGE_PERIODS_MAX * spec.period:
         return Measured(None, Bound.NOTHING, newest_at)
     return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
 

@@ -1,5 +1,6 @@
 """The samples of one metric at one site, oldest first, kept as long as a window or a late reading may need them."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Set as AbstractSet
 from enum import Enum
@@ -24,7 +25,7 @@ class Series:
     A computed value that is the worst of several, some of which are missing, is known in part: it is a lower bound.
     """
 
-    __slots__ = ("in_part", "instants", "keep", "late_max", "total", "values")
+    __slots__ = ("beyond_at", "in_part", "instants", "keep", "late_max", "total", "values")
 
     def __init__(self, *, keep: int, late_max: int) -> None:
         self.keep = keep
@@ -33,6 +34,7 @@ class Series:
         self.values: list[float] = []
         self.in_part: AbstractSet[int] = _WHOLE  # The instants whose values are lower bounds.
         self.total = 0.0  # Of all values that are held, but for rounding.
+        self.beyond_at: float = -math.inf  # The instant of the newest sample that lay outside the band of its route.
 
     @property
     def newest_at(self) -> int | None:
@@ -98,6 +100,7 @@ class Series:
         self.instants, self.values = list(data[0]), [float(value) for value in data[1]]
         self.in_part = frozenset(data[2]) if len(data) > 2 else _WHOLE
         self.total = sum(self.values)
+        self.beyond_at = self.instants[-1] if self.instants else -math.inf  # Nobody knows under which rules it was.
 
     def _prune(self) -> None:
         """Drop what is older than `keep`, in bulk: one cut per many samples costs less than one each."""

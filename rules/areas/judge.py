@@ -81,10 +81,6 @@ class AreaJudge:
         runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
         return AreaMemory(streaks, [0] * len(self.measures), {}, runs)
 
-    def is_quiet(self, memory: AreaMemory, view: AreaView, instant: int) -> bool:
-        """Tell that it is not known without looking."""
-        return False
-
     def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
         """Tell whether a site's new values may change anything in a group without an open alert.
 
