@@ -174,7 +174,7 @@ class Engine:
         """
         try:
             return self._restore(orjson.loads(snapshot))
-        except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, ValidationError) as error:
             raise SnapshotError(f"the snapshot is torn: {error!r}") from error
 
     def _restore(self, data: Any) -> Judgement:
