@@ -10,8 +10,8 @@ first record on, so that one that never speaks is missed too.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -36,8 +36,7 @@ from rules.taking import NEWS, Taker
 SNAPSHOT_VERSION = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What came of one record."""
 
     events: tuple[AlertEvent, ...] = ()
@@ -346,13 +345,6 @@ class Engine:
 
 
 def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
-    """Return the instant of the newest sample of some series: as of then their judge is asked."""
-    newest = 0
-    for key in keys:
-        series = state.series.get(key)
-        if series is not None:
-            if series.instants and series.instants[-1] > newest:
-                newest = series.instants[-1]
-        elif key == POSITION and state.position_at is not None:
-            newest = max(newest, state.position_at)
-    return newest
+    """Return the instant of the newest sample of some series, or position: as of then their judge is asked."""
+    newest = newest_of(state, keys)
+    return max(newest, state.position_at) if POSITION in keys and state.position_at is not None else newest

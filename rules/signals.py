@@ -67,4 +67,9 @@ class Sender:
 
 def newest_of(view: SiteView, keys: Sequence[str]) -> int:
     """Return the instant of the newest sample of some series; 0 where there is none."""
-    return max((view.series[key].newest_at or 0 for key in keys if key in view.series), default=0)
+    newest = 0
+    for key in keys:
+        series = view.series.get(key)
+        if series is not None and series.instants and series.instants[-1] > newest:
+            newest = series.instants[-1]
+    return newest

@@ -88,6 +88,8 @@ class ThresholdJudge:
     has_operands: bool = field(init=False)
     lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
+    # Whose windows move although nothing comes.
+    moving: tuple[Measure, ...] = field(init=False, compare=False, repr=False)
     sees_all: bool = field(init=False)  # Whether more than a limit that is met concerns it, so that it is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
@@ -123,8 +125,9 @@ class ThresholdJudge:
         are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
         object.__setattr__(self, "lead", int(are_means))
         has_past = any(spec.own is not None for spec in self.measures)
-        has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
-        object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
+        moving = tuple(spec for spec in self.measures if spec.speaks_on_change and spec.span)
+        object.__setattr__(self, "moving", moving)
+        object.__setattr__(self, "sees_all", has_past or bool(moving or self.timed))
         self._see_what_may_rest()
         object.__setattr__(self, "layout", self._layout())
         object.__setattr__(self, "deciding", deciding(self.limits, self.clear_when))
@@ -217,7 +220,7 @@ class ThresholdJudge:
         if memory.histories:
             settle_all(self.measures, memory.histories, view.series)
         measured, held = self._measure(memory, view, instant), NONE_HELD
-        if self.has_wakes:
+        if self.has_wakes and (memory.has_streak or self.timed):
             self._break_off(memory, view, measured)
         if self.timed:
             note_all(self.timed, memory.runs, measured)
@@ -349,7 +352,7 @@ class ThresholdJudge:
         """Return in how many milliseconds to ask again though nothing comes: a streak grows, or a window moves."""
         waits = [
             wait
-            for spec in self.measures
+            for spec in self.moving
             if (series := view.series.get(spec.series)) is not None
             and (wait := looks_again_in(spec, series, instant)) is not None
         ]
