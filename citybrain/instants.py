@@ -6,6 +6,7 @@ number of milliseconds (docs/adr/0002). At every border an instant is an RFC 333
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -24,6 +25,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 _LOCAL_TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 _NO_OFFSET = re.compile(_LOCAL_TIME, re.ASCII)
 _RFC_3339 = re.compile(_LOCAL_TIME + r"(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LENGTH_MAX = 35  # Of an instant, with nine digits of a fraction.
+_MINUTES_MAX = 256  # How many minutes are remembered: sensors speak by the thousand in each.
+_SECONDS = {f"{second:02}": second * SECOND for second in range(60)}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|h|d)")
 _UNITS = {"ms": 1, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 
@@ -34,6 +38,26 @@ def parse_instant(text: object) -> int:
     Raises ValueError for anything else, a text without an offset included: a reading that does not say its zone
     could be eight hours wrong.
     """
+    if isinstance(text, str) and len(text) <= _LENGTH_MAX and (second := _SECONDS.get(text[17:19])) is not None:
+        minute = _minute_of(text[:17], text[19:])
+        if minute is not None:
+            return minute + second
+    return _read_instant(text)
+
+
+@lru_cache(_MINUTES_MAX)
+def _minute_of(before: str, behind: str) -> int | None:
+    """Return the instant of the full minute in a text, given what stands before and behind the seconds; None if none.
+
+    A fraction of a second stands behind, and counts.
+    """
+    try:
+        return _read_instant(f"{before}00{behind}")
+    except ValueError:
+        return None
+
+
+def _read_instant(text: object) -> int:
     if not isinstance(text, str) or _RFC_3339.fullmatch(text) is None:
         has_no_offset = isinstance(text, str) and _NO_OFFSET.fullmatch(text) is not None
         raise Fault("no_offset" if has_no_offset else "no_instant", found=repr(text))

@@ -115,9 +115,9 @@ class Reading:
     status: Status | None = None  # None: the topic decides.
 
     def __post_init__(self) -> None:
-        for metric, value in self.values.items():
-            if not math.isfinite(value):
-                raise ValueError(f"values.{metric} is {value}, expected a finite number")
+        if not all(map(math.isfinite, self.values.values())):
+            metric, value = next(pair for pair in self.values.items() if not math.isfinite(pair[1]))
+            raise ValueError(f"values.{metric} is {value}, expected a finite number")
 
 
 REJECTION_TEXT_MAX = 1000

@@ -25,7 +25,9 @@ class Comparison(StrEnum):
         return self in (Comparison.AT_LEAST, Comparison.ABOVE)
 
 
-_COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
+Test = Callable[[float, float], bool]  # Of a known value against a limit.
+
+_COMPARE: dict[Comparison, Test] = {
     Comparison.AT_LEAST: operator.ge,
     Comparison.ABOVE: operator.gt,
     Comparison.AT_MOST: operator.le,
@@ -33,7 +35,7 @@ _COMPARE: dict[Comparison, Callable[[float, float], bool]] = {
 }
 
 
-def meets(comparison: Comparison) -> Callable[[float, float], bool]:
+def meets(comparison: Comparison) -> Test:
     """Return the test of a known value against a limit."""
     return _COMPARE[comparison]
 

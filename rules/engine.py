@@ -10,35 +10,33 @@ first record on, so that one that never speaks is missed too.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
 from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
-from citybrain.model import VALID_FLAG, Feed, Reading, Reason, Rejection, Reset, Status
+from citybrain.model import Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import DELAY_PERIODS_MAX, HELD, LogClock, Silence
-from rules.derived_series import DerivedSeries
+from rules.deadlines import HELD, LogClock, Silence
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
-from rules.refusals import AHEAD_MAX, BEHIND_MAX, Refusal, refusal, rejections, wrong_clock
+from rules.refusals import AHEAD_MAX, BEHIND_MAX, Refusal, rejections, wrong_clock
+from rules.route import ALL, places
 from rules.rule import Heard
 from rules.ruleset import RuleSet
-from rules.series import Arrival, Series
 from rules.signals import Signal, newest_of
 from rules.silence import ANY_METRIC
-from rules.site_plan import SitePlan
-from rules.site_state import SiteState, last_events, load_state, new_series, new_state
+from rules.site_state import SiteState, last_events, load_state, new_state
+from rules.taking import NEWS, Taker
 
 SNAPSHOT_VERSION = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What came of one record."""
 
     events: tuple[AlertEvent, ...] = ()
@@ -70,6 +68,7 @@ class Engine:
         self._signals: list[Signal] = []  # Told since the last record; handed out with it.
         self._clock = LogClock()
         self._stirred: set[str] = set()  # Sites that time has changed; at most all of them.
+        self._taker = Taker(rules)
         self._refused: list[Rejection] = []  # Of readings that were held, until the record at hand is judged.
         self._publisher = Publisher(self._registry, rules.catalog, self._clock, status=status, drill=drill)
 
@@ -123,12 +122,11 @@ class Engine:
         self, state: SiteState, reading: Reading, at: int, events: list[AlertEvent], refused: list[Refusal]
     ) -> None:
         """Take a reading in and judge what it touches."""
-        touched: list[str] = []
-        self._take_in(state, reading, at, touched, refused)
-        if touched:
-            self._judge_touched(state, touched, at, events)
-            if state.plan.senders:
-                self._tell(state, touched, at)
+        asked, told = self._taker.take(state, reading, at, refused)
+        if asked:
+            self._judge_asked(state, asked, at, events)
+        if told:
+            self._tell(state, told, at)
 
     def advance(self, at: int) -> Judgement:
         """Judge nothing but the time: what a clock record of the log does."""
@@ -175,7 +173,7 @@ class Engine:
         """
         try:
             return self._restore(orjson.loads(snapshot))
-        except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, ValidationError) as error:
             raise SnapshotError(f"the snapshot is torn: {error!r}") from error
 
     def _restore(self, data: Any) -> Judgement:
@@ -205,7 +203,7 @@ class Engine:
         self._sites[site.id] = state
         state.inside = self._rules.zones_at(state.position) if state.position is not None else frozenset()
         for key in state.heard:
-            self._schedule(state, key)
+            state.schedule(key)
         for standing in state.standings:
             self._publisher.resume(state, standing, self._clock.at or 0)
         for reading in state.hold.readings if state.hold is not None else ():
@@ -238,7 +236,7 @@ class Engine:
             if key not in state.heard:
                 ever = bool(state.series) if key == ANY_METRIC else key in state.series
                 state.heard[key] = Heard(self._clock.living, ever=ever)
-                self._schedule(state, key)
+                state.schedule(key)
 
     def _judgement(self, events: list[AlertEvent], rejections: tuple[Rejection, ...] = ()) -> Judgement:
         """Return what came of a record, and of the readings whose time it let come."""
@@ -254,6 +252,7 @@ class Engine:
         is_first = self._clock.at is None
         for due in self._clock.move_to(at):
             state = self._sites[due.site]
+            state.awake = ALL
             self._stirred.add(due.site)
             if isinstance(due, Silence):
                 self._fall_silent(state, due, events)
@@ -273,36 +272,13 @@ class Engine:
             self._judge_reading(state, reading, at, events, refused)
             self._refused += [replace(one, reading=reading) for one in rejections(reading.site, refused)]
 
-    def _heard_at(self, state: SiteState, instant: int, at: int) -> int:
-        """Return when, on the living clock, a reading counts as heard.
-
-        A burst after a broken link brings old values; more than a period is left for the next one to come.
-        """
-        under_way, under_way_max = at - instant, DELAY_PERIODS_MAX * state.plan.site.period
-        return self._clock.living - (0 if under_way < 0 else min(under_way, under_way_max))
-
-    def _hear(self, state: SiteState, key: str, heard_at: int) -> None:
-        """Note that a series was heard: the newest observation counts, however late it came."""
-        heard = state.heard.get(key)
-        if heard is None:
-            heard = state.heard[key] = Heard(heard_at)
-        else:
-            heard.at, heard.passed, heard.ever = heard_at, 0, True
-        # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
-        if heard.due is None or heard_at + state.plan.silences[key][0] < heard.due:
-            self._schedule(state, key)
-
-    def _schedule(self, state: SiteState, key: str) -> None:
-        spans = state.plan.silences.get(key, ())
-        self._clock.schedule_silence(state.plan.site.id, key, state.heard[key], spans)
-
     def _fall_silent(self, state: SiteState, due: Silence, events: list[AlertEvent]) -> None:
         """Judge a silence that is due."""
         key = due.series
         heard, spans = state.heard[key], state.plan.silences[key]
         while heard.passed < len(spans) and heard.at + spans[heard.passed] <= due.due:
             heard.passed += 1
-        self._schedule(state, key)
+        state.schedule(key)
         self._judge_silence(state, key, When(due.at, due.at), events)
 
     def _judge_silence(self, state: SiteState, key: str, when: When, events: list[AlertEvent]) -> None:
@@ -317,14 +293,14 @@ class Engine:
 
     # Telling
 
-    def _tell(self, state: SiteState, touched: list[str], at: int) -> None:
+    def _tell(self, state: SiteState, told: int, at: int) -> None:
         """Tell the area stage what the new samples have made of the site's measures."""
         site = state.plan.site.id
-        for place in state.plan.senders_of(tuple(touched)):
+        for place in places(told & ~NEWS):
             sender = state.plan.senders[place]
             instant = newest_of(state, sender.series_keys)
             self._signals.append(sender.tell(state.pasts[place], state, instant, site=site, at=at))
-        if ANY_METRIC in touched and state.told_silent is not False:
+        if told & NEWS and state.told_silent is not False:
             self._tell_silence(state, at, is_silent=False)
 
     def _tell_silence(self, state: SiteState, at: int, *, is_silent: bool) -> None:
@@ -351,114 +327,24 @@ class Engine:
             return None, Rejection(Reason.WRONG_FEED, text, site.id)
         return site, None
 
-    def _take_in(self, state: SiteState, reading: Reading, at: int, touched: list[str], refused: list[Refusal]) -> None:
-        """Put the values of a reading into the series of its site; tell which these are, and what was not taken."""
-        plan, instant = state.plan, reading.observed_at
-        heard_at, has_news = self._heard_at(state, instant, at), False
-        for metric, value in reading.values.items():
-            shelf = plan.shelves.get(metric)
-            if shelf is not None and reading.flags is None and shelf.least <= value <= shelf.greatest:
-                keys = shelf.valid
-            else:
-                keys = self._keys(plan, reading, metric, refused)
-            for key in keys:
-                arrival = (state.series.get(key) or self._series(state, key)).add(instant, value)
-                if arrival is Arrival.NEWEST:
-                    has_news = True
-                    touched.append(key)
-                    if key in plan.silences:
-                        self._hear(state, key, heard_at)
-                elif arrival is Arrival.INSIDE:
-                    touched.append(key)
-                else:
-                    refused.append(refusal(arrival, key.partition("|")[0]))
-        if plan.derived and touched:
-            self._derive(state, touched, instant, at)
-        if reading.position is not None and plan.site.moves and self._move_site(state, reading.position, instant):
-            has_news = True
-            touched.append(POSITION)
-            if POSITION in plan.silences:
-                self._hear(state, POSITION, heard_at)
-        if has_news and ANY_METRIC in plan.silences:
-            self._hear(state, ANY_METRIC, heard_at)
-            touched.append(ANY_METRIC)
-
-    def _keys(self, plan: SitePlan, reading: Reading, metric: str, refused: list[Refusal]) -> tuple[str, ...]:
-        """Return the keys of the series that take a value of the reading; none if it is refused."""
-        shelf = plan.shelves.get(metric) or plan.shelf(metric, self._registry)
-        if shelf is None:
-            refused.append((Reason.UNKNOWN_METRIC, metric, f"no feed declares the metric {metric!r}"))
-            return ()
-        value = reading.values[metric]
-        if not shelf.least <= value <= shelf.greatest:
-            text = f"{metric} is {value:g} {shelf.unit}, expected {shelf.least:g} to {shelf.greatest:g}"
-            refused.append((Reason.RANGE, metric, text))
-            return ()
-        flag = VALID_FLAG if reading.flags is None else reading.flags.get(metric, VALID_FLAG)
-        keys = shelf.by_flag.get(flag)
-        if keys is None:
-            refused.append((Reason.FLAG, metric, f"{metric} has the flag {flag!r}, expected {VALID_FLAG!r}"))
-            return ()
-        return keys
-
-    def _series(self, state: SiteState, key: str) -> Series:
-        series = state.series.get(key)
-        if series is None:
-            series = state.series[key] = new_series(state.plan, key)
-        return series
-
-    def _derive(self, state: SiteState, touched: list[str], instant: int, at: int) -> None:
-        """Compute the derived values that the new samples change: as of their instant, and of all later ones."""
-        for derived in state.plan.derived:
-            if any(key in derived.inputs for key in touched):
-                instants = derived.instants_from(state.series, instant)
-                # All of them are computed, so `any` will not do.
-                if True in [self._derive_at(state, derived, one, at) for one in instants]:
-                    touched.append(derived.key)
-
-    def _derive_at(self, state: SiteState, derived: DerivedSeries, instant: int, at: int) -> bool:
-        """Compute one derived value; tell whether that changes anything."""
-        found = derived.value_at(state.series, instant, state.plan.site, self._registry)
-        if found is None:
-            # A revision may take away what was known.
-            return derived.key in state.series and state.series[derived.key].remove(instant)
-        series, is_whole = self._series(state, derived.key), derived.is_whole(found, state.series, state.plan.site)
-        if series.compute(instant, found.value, is_whole=is_whole) not in (Arrival.NEWEST, Arrival.INSIDE):
-            return False
-        is_heard = series.newest_at == instant and derived.key in state.plan.silences
-        if is_heard and state.is_telling(derived.key, instant):
-            self._hear(state, derived.key, self._heard_at(state, instant, at))
-        return True
-
-    def _move_site(self, state: SiteState, position: tuple[float, float], instant: int) -> bool:
-        """Take over a position, unless it is older than the one that is known; tell whether it is news."""
-        if state.position_at is not None and instant <= state.position_at:
-            return False
-        state.position, state.position_at = position, instant
-        state.inside = self._rules.zones_at(position)
-        return True
-
     # Judging
 
-    def _judge_touched(self, state: SiteState, touched: list[str], at: int, events: list[AlertEvent]) -> None:
-        standings = state.standings
-        for place in state.plan.places_of(tuple(touched)):
-            standing = standings[place]
-            judge = standing.judge
+    def _judge_asked(self, state: SiteState, asked: int, at: int, events: list[AlertEvent]) -> None:
+        """Judge what is not quiet, and let rest what is."""
+        for place in places(asked):
+            standing, judge = state.standings[place], state.plan.judges[place]
             # Silence is measured on the log's own time.
             instant = at if judge.is_about_silence else _newest_of(state, judge.series_keys)
-            if standing.events or not judge.is_quiet(standing.memory, state, instant):
+            until = None if standing.events else judge.quiet_until(standing.memory, state, instant)
+            if until is None:
+                state.awake |= 1 << place
                 self._publisher.judge(state, standing, When(instant, at), events)
+            elif until > instant:
+                state.awake &= ~(1 << place)
+                state.rests_until = min(state.rests_until, until)
 
 
 def _newest_of(state: SiteState, keys: Sequence[str]) -> int:
-    """Return the instant of the newest sample of some series: as of then their judge is asked."""
-    newest = 0
-    for key in keys:
-        series = state.series.get(key)
-        if series is not None:
-            if series.instants and series.instants[-1] > newest:
-                newest = series.instants[-1]
-        elif key == POSITION and state.position_at is not None:
-            newest = max(newest, state.position_at)
-    return newest
+    """Return the instant of the newest sample of some series, or position: as of then their judge is asked."""
+    newest = newest_of(state, keys)
+    return max(newest, state.position_at) if POSITION in keys and state.position_at is not None else newest

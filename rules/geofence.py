@@ -9,6 +9,7 @@ from citybrain.alerts import Evidence
 from citybrain.model import Words
 from rules.holding import Holding, Streak
 from rules.lifecycle import Timing, Verdict
+from rules.rest import Band
 from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.spans import Spans
 
@@ -65,6 +66,7 @@ class GeofenceJudge:
     spans: Mapping[str, Spans] = field(default_factory=dict, compare=False)
     is_about_silence: ClassVar[bool] = False
     has_wakes: ClassVar[bool] = False
+    bands: ClassVar[Mapping[str, Band]] = {}
 
     @property
     def series_keys(self) -> tuple[str, ...]:
@@ -81,9 +83,8 @@ class GeofenceJudge:
         tracks = {zone: Track(self._streaks(), was_outside=True, was_inside=True) for zone in zones}
         return Tracks(tracks, has_position=bool(zones))
 
-    def is_quiet(self, memory: Tracks, view: SiteView, instant: int) -> bool:
-        """Tell that it is not: every position is remembered."""
-        return False
+    def quiet_until(self, memory: Tracks, view: SiteView, instant: int) -> None:
+        """Return nothing, as it never is: every position is remembered."""
 
     def is_blind(self, view: SiteView) -> bool:
         """Tell whether a series that it reads has been silent for too long to be known."""

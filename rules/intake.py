@@ -1,7 +1,6 @@
 """From records to judgements: the one way a record of a feed reaches the engine, from Kafka and from a trace alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from citybrain.alerts import AlertEvent
@@ -21,8 +20,7 @@ class FeedRecord(NamedTuple):
     headers: Mapping[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """What one record gave."""
 
     events: tuple[AlertEvent, ...] = ()

@@ -6,10 +6,12 @@ cannot be known is `None`, and what is known only in part says in which directio
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from itertools import combinations, pairwise
+from operator import mul, sub
 from statistics import median
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ _ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
+CHANGE_PERIODS_MAX = 2  # So much older than a change looks back may the value then be.
 COVERAGE_MIN = 0.75  # Of the samples that a window should hold; 45 of 60 min as in GB 3095-2012 table 4 [V].
 
 
@@ -114,6 +117,10 @@ class Measure:
     horizon: int = 0  # Of a trend: how far ahead it looks, milliseconds.
     confidence: float = 0.0  # Of a trend: the share of all slopes, 0 to 1, that must lead as far.
     cycle: Cycle | None = None  # A window that begins at a time of day, not a span ago.
+    read: "Read" = field(init=False, compare=False, repr=False)  # What it says of a series, if all of that is whole.
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "read", _reader(self))
 
     @property
     def is_plain(self) -> bool:
@@ -160,12 +167,13 @@ class Measured(NamedTuple):
 
 
 UNKNOWN = Measured(None, Bound.NOTHING, 0)
+Read = Callable[[Series, int], Measured]
 
 
 def set_against_past(spec: Measure, found: Measured, own: float, deviation: float) -> Measured:
     """Return a measure's value minus its own past, or divided by it, or in deviations from it."""
     if spec.against is not Against.SIGMAS_FROM:
-        return set_against(replace(spec, operand=own), found, ())
+        return _against(spec.against, found, own)
     if found.value is None or deviation == 0:
         return Measured(None, Bound.NOTHING, found.newest_at)
     return Measured((found.value - own) / deviation, found.bound, found.newest_at)
@@ -175,47 +183,48 @@ def set_against(spec: Measure, found: Measured, others: Sequence[Measured]) -> M
     """Return a measure's value minus its operand, or divided by it. What is unknown, or a divisor of 0, is unknown."""
     if spec.against is None or found.value is None:
         return found
-    operand, bound, newest_at = spec.operand, found.bound, found.newest_at
-    if spec.operand_place is not None:
-        other = others[spec.operand_place]
-        operand, newest_at = other.value, max(newest_at, other.newest_at)
-        if other.bound is not Bound.EXACT:
-            bound = Bound.NOTHING
-    if operand is None or (spec.against is Against.DIVIDED_BY and operand == 0):
-        return Measured(None, Bound.NOTHING, newest_at)
-    if spec.against is Against.MINUS:
-        return Measured(found.value - operand, bound, newest_at)
+    if spec.operand_place is None:
+        return _against(spec.against, found, spec.operand)
+    other = others[spec.operand_place]
+    bound = found.bound if other.bound is Bound.EXACT else Bound.NOTHING
+    return _against(spec.against, Measured(found.value, bound, max(found.newest_at, other.newest_at)), other.value)
+
+
+def _against(against: Against | None, found: Measured, operand: float | None) -> Measured:
+    if found.value is None or against is None:
+        return found
+    if operand is None or (against is Against.DIVIDED_BY and operand == 0):
+        return Measured(None, Bound.NOTHING, found.newest_at)
+    if against is Against.MINUS:
+        return Measured(found.value - operand, found.bound, found.newest_at)
     # A negative divisor turns a bound round; attributes and amounts are not negative, so nothing is claimed then.
-    return Measured(found.value / operand, bound if operand > 0 else Bound.NOTHING, newest_at)
+    return Measured(found.value / operand, found.bound if operand > 0 else Bound.NOTHING, found.newest_at)
 
 
 def measure(spec: Measure, series: Series, instant: int) -> Measured:
     """Return the measure's value as of the instant."""
-    found = _measured(spec, series, instant)
+    found = spec.read(series, instant)
     return _in_part(spec, series, found) if series.in_part and found.value is not None else found
 
 
-def _measured(spec: Measure, series: Series, instant: int) -> Measured:
-    place = series.place_at(instant)
-    if place is None:
-        return UNKNOWN
-    newest_at = series.instants[place]
-    if spec.silent_for is not None and instant - newest_at > spec.silent_for:
-        return UNKNOWN
-    if spec.speaks_on_change:
-        # What was said last still holds: it is as good as a sample of this instant.
-        return _held(spec, series, instant)
-    match spec.step:
-        case Step.NEWEST:
-            return Measured(series.values[place], Bound.EXACT, newest_at)
-        case Step.WINDOW:
-            return _windowed(spec, series, newest_at)
-        case Step.CHANGE:
-            return _change(spec, series, place)
-        case Step.SLOPE:
-            return _slope(spec, series, newest_at)
-        case Step.TREND:
-            return _trend(spec, series, place)
+def _reader(spec: Measure) -> Read:
+    """Return the function that reads a measure from a series: all that can be settled beforehand is."""
+    silent_for = math.inf if spec.silent_for is None else spec.silent_for
+    # What speaks only on change still holds: it is as good as a sample of this instant.
+    at_place = partial(_held, spec) if spec.speaks_on_change else _STEPS[spec.step](spec)
+
+    def read(series: Series, instant: int) -> Measured:
+        instants = series.instants
+        place = len(instants) - 1
+        if place < 0 or instants[place] > instant:
+            place = bisect_right(instants, instant) - 1
+            if place < 0:
+                return UNKNOWN
+        if instant - instants[place] > silent_for:
+            return UNKNOWN
+        return at_place(series, place, instant)
+
+    return read
 
 
 def _in_part(spec: Measure, series: Series, found: Measured) -> Measured:
@@ -286,43 +295,75 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ascending[low] + (ascending[high] - ascending[low]) * (place - low)
 
 
-def _windowed(spec: Measure, series: Series, newest_at: int) -> Measured:
-    start = window_start(spec, newest_at)
-    if start is None:
-        return Measured(None, Bound.NOTHING, newest_at)
-    length = newest_at - start
-    first, end = series.window(newest_at, length)
-    values = series.values[first:end]
-    covered = min(len(values) * spec.period, newest_at - series.instants[first] + spec.period, length)
-    is_covered = covered >= spec.coverage * length
+def _newest(_spec: Measure) -> "_AtPlace":
+    return lambda series, place, _instant: Measured(series.values[place], Bound.EXACT, series.instants[place])
+
+
+def _windowed(spec: Measure) -> "_AtPlace":
+    taken, partly = _taken(spec)
+    span, period, coverage, cycle = spec.span, spec.period, spec.coverage, spec.cycle
+
+    def windowed(series: Series, place: int, _instant: int) -> Measured:
+        newest_at, length = series.instants[place], span
+        if cycle is not None:
+            start = cycle.start(newest_at)
+            if start is None:
+                return Measured(None, Bound.NOTHING, newest_at)
+            length = newest_at - start
+        first = bisect_right(series.instants, newest_at - length)
+        values = series.values[first : place + 1]
+        covered = min(len(values) * period, newest_at - series.instants[first] + period, length)
+        if taken is None:
+            # Of a site that is new nobody knows what it would have sent.
+            is_known = series.instants[0] <= newest_at - length + period
+            return Measured(100 * covered / length, Bound.EXACT if is_known else Bound.NOTHING, newest_at)
+        return Measured(taken(values), Bound.EXACT if covered >= coverage * length else partly, newest_at)
+
+    return windowed
+
+
+def _taken(spec: Measure) -> tuple[Callable[[Sequence[float]], float] | None, Bound]:
+    """Return what is taken of the values of a window, None for its coverage, and what that says of too few of them."""
     match spec.take:
         case Take.SUM:
             # The exact sum: it does not depend on the order in which late samples came.
-            partial = Bound.AT_LEAST if spec.grows else Bound.NOTHING
-            return Measured(math.fsum(values), Bound.EXACT if is_covered else partial, newest_at)
+            return math.fsum, Bound.AT_LEAST if spec.grows else Bound.NOTHING
         case Take.MAX:
-            return Measured(max(values), Bound.EXACT if is_covered else Bound.AT_LEAST, newest_at)
+            return max, Bound.AT_LEAST
         case Take.MIN:
-            return Measured(min(values), Bound.EXACT if is_covered else Bound.AT_MOST, newest_at)
-        case Take.COUNT:
-            return Measured(float(len(values)), Bound.EXACT, newest_at)
+            return min, Bound.AT_MOST
         case Take.RANGE:
-            return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, newest_at)
+            return _range, Bound.AT_LEAST
+        case Take.COUNT:
+            return _count, Bound.EXACT
         case Take.LAST:
-            return Measured(values[-1], Bound.EXACT, newest_at)
+            return _last, Bound.EXACT
         case Take.COVERAGE:
-            # Of a site that is new nobody knows what it would have sent.
-            is_known = series.instants[0] <= start + spec.period
-            return Measured(100 * covered / length, Bound.EXACT if is_known else Bound.NOTHING, newest_at)
+            return None, Bound.NOTHING
         case Take.QUANTILE:
-            bound = Bound.EXACT if is_covered else Bound.NOTHING
-            return Measured(quantile(values, spec.quantile), bound, newest_at)
-    return Measured(_whole(spec, mean(values)), Bound.EXACT if is_covered else Bound.NOTHING, newest_at)
+            return partial(quantile, share=spec.quantile), Bound.NOTHING
+    return (_whole_mean if spec.is_occupancy else mean), Bound.NOTHING
 
 
-def _whole(spec: Measure, value: float) -> float:
+def _range(values: Sequence[float]) -> float:
+    return max(values) - min(values)
+
+
+def _count(values: Sequence[float]) -> float:
+    return float(len(values))
+
+
+def _last(values: Sequence[float]) -> float:
+    return values[-1]
+
+
+def _whole_mean(values: Sequence[float]) -> float:
+    return _whole(mean(values))
+
+
+def _whole(value: float) -> float:
     """Return a mean occupancy that rounds to 100 % as 100: a car park with one space left all hour long is full."""
-    return 100.0 if spec.is_occupancy and value >= FULL_FROM else value
+    return 100.0 if value >= FULL_FROM else value
 
 
 def mean(values: Sequence[float]) -> float:
@@ -330,20 +371,16 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _held(spec: Measure, series: Series, instant: int) -> Measured:
+def _held(spec: Measure, series: Series, place: int, instant: int) -> Measured:
     """Return the measure of a metric that speaks only on change: every value holds until the next one."""
     if spec.step is Step.NEWEST:
-        place = series.place_at(instant)
-        assert place is not None, "the caller has found one"
         return Measured(series.values[place], Bound.EXACT, instant)
     start = window_start(spec, instant)
     if start is None:
         return Measured(None, Bound.NOTHING, instant)
-    first, end = series.window(instant, instant - start)
-    first = max(first - 1, 0)  # The value that held when the window began.
-    instants = [max(at, start) for at in series.instants[first:end]]
-    values = series.values[first:end]
-    spans = [later - earlier for earlier, later in pairwise([*instants, instant])]
+    first = max(bisect_right(series.instants, start) - 1, 0)  # The value that held when the window began.
+    instants, values = series.instants[first : place + 1], series.values[first : place + 1]
+    instants[0] = max(instants[0], start)
     is_covered = instant - instants[0] >= spec.coverage * (instant - start)
     match spec.take:
         case Take.MAX:
@@ -354,23 +391,28 @@ def _held(spec: Measure, series: Series, instant: int) -> Measured:
             return Measured(max(values) - min(values), Bound.EXACT if is_covered else Bound.AT_LEAST, instant)
         case Take.LAST:
             return Measured(values[-1], Bound.EXACT, instant)
-        case Take.MEAN if sum(spans) > 0:
-            weighted = math.fsum(value * span for value, span in zip(values, spans, strict=True)) / sum(spans)
-            return Measured(_whole(spec, weighted), Bound.EXACT if is_covered else Bound.NOTHING, instant)
+        case Take.MEAN if instant > instants[0]:
+            spans = map(sub, [*instants[1:], instant], instants)
+            weighted = math.fsum(map(mul, values, spans)) / (instant - instants[0])
+            value = _whole(weighted) if spec.is_occupancy else weighted
+            return Measured(value, Bound.EXACT if is_covered else Bound.NOTHING, instant)
     if spec.step is Step.CHANGE:
         then = series.place_at(start)
-        value = None if then is None else values[-1] - series.values[then]
-        return Measured(value, Bound.EXACT if value is not None else Bound.NOTHING, instant)
+        change = None if then is None else values[-1] - series.values[then]
+        return Measured(change, Bound.EXACT if change is not None else Bound.NOTHING, instant)
     # A sum or a slope of states has no meaning; `rules check` refuses it.
     return Measured(None, Bound.NOTHING, instant)
 
 
-def _change(spec: Measure, series: Series, place: int) -> Measured:
-    newest_at = series.instants[place]
-    then = series.place_at(newest_at - spec.span)
-    if then is None or newest_at - spec.span - series.instants[then] > 2 * spec.period:
-        return Measured(None, Bound.NOTHING, newest_at)
-    return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
+def _changed(spec: Measure) -> "_AtPlace":
+    def changed(series: Series, place: int, _instant: int) -> Measured:
+        newest_at = series.instants[place]
+        then = series.place_at(newest_at - spec.span)
+        if then is None or newest_at - spec.span - series.instants[then] > CHANGE_PERIODS_MAX * spec.period:
+            return Measured(None, Bound.NOTHING, newest_at)
+        return Measured(series.values[place] - series.values[then], Bound.EXACT, newest_at)
+
+    return changed
 
 
 def slopes(spec: Measure, series: Series, newest_at: int) -> list[float] | None:
@@ -385,28 +427,47 @@ def slopes(spec: Measure, series: Series, newest_at: int) -> list[float] | None:
     return [(y2 - y1) / (t2 - t1) for (t1, y1), (t2, y2) in combinations(zip(instants, values, strict=True), 2)]
 
 
-def _slope(spec: Measure, series: Series, newest_at: int) -> Measured:
-    """Return the median of the slopes between all pairs of samples in the span, in unit per hour (Theil-Sen).
+def _slope(spec: Measure) -> "_AtPlace":
+    """Return the reader of the median slope of all pairs of samples in the span, in unit per hour (Theil-Sen).
 
     One spike among many samples does not move it. Source: P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379.
     """
-    found = slopes(spec, series, newest_at)
-    if found is None:
-        return Measured(None, Bound.NOTHING, newest_at)
-    return Measured(median(found) * HOUR, Bound.EXACT, newest_at)
+
+    def slope(series: Series, place: int, _instant: int) -> Measured:
+        newest_at = series.instants[place]
+        found = slopes(spec, series, newest_at)
+        if found is None:
+            return Measured(None, Bound.NOTHING, newest_at)
+        return Measured(median(found) * HOUR, Bound.EXACT, newest_at)
+
+    return slope
 
 
-def _trend(spec: Measure, series: Series, place: int) -> Measured:
-    """Return the value to which enough of the slopes lead from the newest one within the horizon.
+def _trend(spec: Measure) -> "_AtPlace":
+    """Return the reader of the value to which enough of the slopes lead from the newest one within the horizon.
 
     A limit up to it is reached with that confidence. What is there already needs no trend.
     """
-    newest_at = series.instants[place]
-    found = slopes(spec, series, newest_at)
-    if found is None:
-        return Measured(None, Bound.NOTHING, newest_at)
-    steepest_first = sorted(found, reverse=True)
-    # A share such as 0.55 of 20 comes out a hair above the whole number that it is.
-    enough = math.ceil(spec.confidence * len(found) - 1e-9)
-    slope = steepest_first[max(enough, 1) - 1]
-    return Measured(series.values[place] + max(slope, 0.0) * spec.horizon, Bound.EXACT, newest_at)
+
+    def trend(series: Series, place: int, _instant: int) -> Measured:
+        newest_at = series.instants[place]
+        found = slopes(spec, series, newest_at)
+        if found is None:
+            return Measured(None, Bound.NOTHING, newest_at)
+        steepest_first = sorted(found, reverse=True)
+        # A share such as 0.55 of 20 comes out a hair above the whole number that it is.
+        enough = math.ceil(spec.confidence * len(found) - 1e-9)
+        slope = steepest_first[max(enough, 1) - 1]
+        return Measured(series.values[place] + max(slope, 0.0) * spec.horizon, Bound.EXACT, newest_at)
+
+    return trend
+
+
+_AtPlace = Callable[[Series, int, int], Measured]  # Of the newest sample as of an instant: its place, and the instant.
+_STEPS: dict[Step, Callable[[Measure], _AtPlace]] = {
+    Step.NEWEST: _newest,
+    Step.WINDOW: _windowed,
+    Step.CHANGE: _changed,
+    Step.SLOPE: _slope,
+    Step.TREND: _trend,
+}

@@ -1,5 +1,6 @@
 """From rules and a site to the plan of that site."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +15,9 @@ from rules.derived import DERIVED
 from rules.derived_series import DerivedSeries
 from rules.geofence import GeofenceJudge
 from rules.publishing import THE_SITE
-from rules.rule import Judge, Ties
+from rules.rest import narrowest
+from rules.route import Route, route_of
+from rules.rule import SiteJudge, Ties
 from rules.signals import Sender
 from rules.silence import ANY_METRIC, SilenceJudge
 from rules.site_plan import SitePlan
@@ -58,7 +61,9 @@ class Planner:
                 if told is not None:
                     reach[told.series] = max(reach.get(told.series, 0), told.reach)
         standing = sorted(zone for zone in zones if self._registry.zones[zone].kind != COUNTY)
-        derived = self._derived([*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach)
+        derived = self._derived(
+            site, [*(judge.rule.id for judge in judges), *(sender.rule for sender in senders)], reach
+        )
         flagged: dict[str, tuple[str, ...]] = {}
         for key in dict.fromkeys(
             (*by_series, *senders_by_series, *(source for one in derived for source in one.inputs))
@@ -66,7 +71,7 @@ class Planner:
             metric, separator, _ = key.partition("|")
             if separator:
                 flagged[metric] = (*flagged.get(metric, ()), key)
-        feed = self._registry.feeds[site.feed]
+        feed, silences = self._registry.feeds[site.feed], _silences(judges, senders)
         return SitePlan(
             site=site,
             judges=judges,
@@ -74,8 +79,9 @@ class Planner:
             reach=self._alike("reach", reach),
             derived=derived,
             senders=senders,
-            senders_by_series=senders_by_series,
-            silences=self._alike("silences", _silences(judges, senders)),
+            routes=self._alike("routes", _routes(judges, by_series, senders_by_series, silences)),
+            patience=min((judge.spans[0][1] for judge in judges if isinstance(judge, SilenceJudge)), default=math.inf),
+            silences=self._alike("silences", silences),
             flagged=self._alike("flagged", flagged),
             zones=tuple(standing),
             ties={judge.rule.id: self._ties(judge.rule.id, site) for judge in judges},
@@ -83,12 +89,11 @@ class Planner:
             reorder_for=feed.reorder_for,
             spans=spans,
             shelves=self._shared.setdefault(("shelves", *reach.items(), None, *flagged.items()), {}),
-            _places=self._shared.setdefault(("places", *by_series.items()), {}),
         )
 
-    def _judges_at(self, site: Site) -> tuple[tuple[Judge, ...], dict[int, Mapping[str, Spans]]]:
+    def _judges_at(self, site: Site) -> tuple[tuple[SiteJudge, ...], dict[int, Mapping[str, Spans]]]:
         """Return the judges of a site in the order of their rule ids, and per place when temporary zones arm them."""
-        judges: list[Judge] = []
+        judges: list[SiteJudge] = []
         spans: dict[int, Mapping[str, Spans]] = {}
         for checked in self._rules:
             if not self._where.concerns(checked.entry.where, site):
@@ -119,7 +124,7 @@ class Planner:
         affects = zones_from(self._registry, site, entry.affects) if entry.affects is not None else ()
         return Ties(tuple(also.scenario for also in also_in), affects)
 
-    def _derived(self, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
+    def _derived(self, site: Site, rule_ids: Iterable[str], reach: dict[str, int]) -> tuple[DerivedSeries, ...]:
         found: dict[str, DerivedSeries] = {}
         for rule_id in rule_ids:
             checked = measuring(self._entries[rule_id])
@@ -127,13 +132,31 @@ class Planner:
                 continue
             for entry in checked.all_measures().values():
                 if entry.derived is not None and (key := series_key(entry, checked.accept_flags)) in reach:
-                    found[key] = DerivedSeries(key, DERIVED[entry.derived, entry.edition])
+                    derived = DERIVED[entry.derived, entry.edition]
+                    silences = tuple(self._registry.silent_for(site, metric) for metric in derived.inputs)
+                    found[key] = self._shared.setdefault((key, silences), DerivedSeries(key, derived, silences))
                     for source in found[key].inputs:
                         reach[source] = max(reach.get(source, 0), reach[key], found[key].derived.history)
         return tuple(found.values())
 
 
-def _silences(judges: Iterable[Judge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
+def _routes(
+    judges: Sequence[SiteJudge],
+    by_series: Mapping[str, Sequence[int]],
+    senders_by_series: Mapping[str, Sequence[int]],
+    silences: Mapping[str, Sequence[int]],
+) -> dict[str, Route]:
+    """Return whom the samples of each series concern."""
+    found = {}
+    for key in dict.fromkeys((*by_series, *senders_by_series, *silences)):
+        places = by_series.get(key, ())
+        bands = [judges[place].bands[key] for place in places if key in judges[place].bands]
+        silence = min(silences.get(key, ()), default=None)
+        found[key] = route_of(places, senders_by_series.get(key, ()), narrowest(bands), silence)
+    return found
+
+
+def _silences(judges: Iterable[SiteJudge], senders: Iterable[Sender]) -> dict[str, tuple[int, ...]]:
     """Return the silences that matter per series: when its value is unknown, and what rules about silence ask for."""
     spans: dict[str, set[int]] = {}
     for judge in judges:

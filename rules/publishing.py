@@ -143,8 +143,9 @@ class Publisher:
     def _wake_later(self, holder: Holder, standing: Standing, when: When, waits: Sequence[int | None]) -> None:
         """Schedule the next judging of what may change although nothing comes."""
         before = standing.wake_at
-        due = [wait for wait in (*waits, *self._timers(standing, when)) if wait is not None and wait > 0]
-        times = standing.ends_at(when.at)
+        timers = self._timers(standing, when) if standing.events else []
+        due = [wait for wait in (*waits, *timers) if wait is not None and wait > 0]
+        times = standing.ends_at(when.at) if standing.spans else []
         if standing.judge.has_wakes:
             # What runs, runs from the instant, however late the reading came.
             times += [max(when.at, when.instant + wait) for wait in due]

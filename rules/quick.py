@@ -8,12 +8,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from citybrain.instants import HOUR
 from rules.conditions import Comparison, Conditions, meets
-from rules.measures import UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
+from rules.measures import CHANGE_PERIODS_MAX, UNKNOWN, Bound, Measure, Step, Take, mean, measure, set_against
+from rules.rest import ROUNDING_MAX
 from rules.series import Series
-
-# A running total is off by far less than this share of itself, so that below it the exact sum need not be drawn.
-ROUNDING_MAX = 1e-9
 
 # Many sites have the same limit on the same measure. One function for all of them stays in the processor's cache.
 ALIKE_MAX = 4096
@@ -33,6 +32,10 @@ def quick_test(spec: Measure, comparison: Comparison, limit: float) -> Quick:
         return _newest(spec, comparison, limit)
     if spec.against is None and spec.step is Step.WINDOW and spec.is_plain and spec.take in _TAKEN:
         return _windowed(spec, comparison, limit)
+    if spec.against is None and spec.step is Step.CHANGE and not spec.speaks_on_change:
+        return _changed(spec, comparison, limit)
+    if spec.against is None and spec.step in (Step.SLOPE, Step.TREND) and comparison.rises:
+        return _rising(spec, comparison, limit)
     return _plain(spec, comparison, limit)
 
 
@@ -88,6 +91,44 @@ def _windowed(spec: Measure, comparison: Comparison, limit: float) -> Quick:
         return is_met(value, limit) and instant - newest_at <= silent_for
 
     return windowed
+
+
+def _changed(spec: Measure, comparison: Comparison, limit: float) -> Quick:
+    is_met, otherwise = meets(comparison), _plain(spec, comparison, limit)
+    silent_for = math.inf if spec.silent_for is None else spec.silent_for
+
+    def changed(series: Series, instant: int) -> bool:
+        instants = series.instants
+        if not instants or instants[-1] > instant:
+            return otherwise(series, instant)
+        since = instants[-1] - spec.span
+        then = bisect_right(instants, since) - 1
+        if then < 0 or since - instants[then] > CHANGE_PERIODS_MAX * spec.period:
+            return False
+        return is_met(series.values[-1] - series.values[then], limit) and instant - instants[-1] <= silent_for
+
+    return changed
+
+
+def _rising(spec: Measure, comparison: Comparison, limit: float) -> Quick:
+    otherwise = _plain(spec, comparison, limit)
+
+    def rising(series: Series, instant: int) -> bool:
+        if not series.instants or series.instants[-1] > instant:
+            return otherwise(series, instant)
+        first, _ = series.window(series.instants[-1], spec.span + 1)
+        instants, values = series.instants[first:], series.values[first:]
+        # Between no two samples is it steeper than between some two neighbours.
+        steepest = max(map(_slope, values, values[1:], instants, instants[1:]), default=0.0)
+        parts = [steepest * HOUR] if spec.step is Step.SLOPE else [values[-1], max(steepest, 0.0) * spec.horizon]
+        most = sum(parts) + sum(map(abs, parts)) * ROUNDING_MAX
+        return most >= limit and otherwise(series, instant)
+
+    return rising
+
+
+def _slope(earlier: float, later: float, since: int, until: int) -> float:
+    return (later - earlier) / (until - since)
 
 
 def quick_gate(gate: Conditions, measures: Sequence[Measure]) -> Callable[[Mapping[str, Series], int], bool]:

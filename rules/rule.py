@@ -8,6 +8,7 @@ from citybrain.alerts import Certainty, Evidence
 from citybrain.instants import Duration
 from citybrain.model import Level, Scenario, Words
 from rules.lifecycle import Timing, Verdict
+from rules.rest import Band
 from rules.series import Series
 
 
@@ -87,7 +88,7 @@ class Finding:
 
 
 class Judge(Protocol):
-    """A rule bound to one site. It holds no state: what it remembers is handed in as `memory`.
+    """A rule bound to one site or group. It holds no state: what it remembers is handed in as `memory`.
 
     It is a value with a hash, and like sites share equal ones: all that decides takes part in comparing.
     """
@@ -133,10 +134,6 @@ class Judge(Protocol):
         """Return what it remembers before the first sample, with alerts open in some zones."""
         ...
 
-    def is_quiet(self, memory: Any, view: Any, instant: int) -> bool:
-        """Tell, while no alert is open, whether judging would find nothing and remember nothing."""
-        ...
-
     def is_blind(self, view: Any) -> bool:
         """Tell whether what it goes by has been silent for too long to be known."""
         ...
@@ -158,6 +155,22 @@ class Judge(Protocol):
 
     def load(self, data: Any) -> Any:
         """Return the memory that `dump` wrote."""
+        ...
+
+
+class SiteJudge(Judge, Protocol):
+    """A rule bound to one site, which says when nobody needs to ask it."""
+
+    @property
+    def bands(self) -> Mapping[str, Band]:
+        """Return per series the values that leave it at rest, once it is; without one, any."""
+        ...
+
+    def quiet_until(self, memory: Any, view: Any, instant: int) -> float | None:
+        """Return, while no alert is open, until when judging would find nothing and remember nothing; None: it may.
+
+        Until then nothing can change that but a late or revised sample, or one outside its bands.
+        """
         ...
 
 

@@ -103,6 +103,14 @@ class RuleSet:
         """Return at how many sites the rule is judged; a rule over several sites, at how many groups of them."""
         return self.areas.plan.group_count(rule_id) or len(self.sites_of(rule_id))
 
+    def is_armed(self, rule_id: str) -> bool:
+        """Tell whether the rule is judged anywhere. It takes the plans of few sites to see that, where it is."""
+        where = self.rules[rule_id].entry.where
+        meant = (site for site in self.registry.sites.values() if self._where.concerns(where, site))
+        return self.areas.plan.group_count(rule_id) > 0 or any(
+            judge.rule.id == rule_id for site in meant for judge in self.plan_for(site).judges
+        )
+
     def waits_for_zone(self, rule_id: str) -> bool:
         """Tell whether the rule is about temporary zones, of which there may be none today."""
         entry = self.rules[rule_id].entry
@@ -210,7 +218,7 @@ def _unarmed(rules: RuleSet) -> Iterator[Problem]:
             continue
         for place in sorted(rules.idle_overrides(checked)):
             yield checked.override_problem(place, "R252", key=checked.rule.id)
-        if not rules.armed_at(checked.rule.id):
+        if not rules.is_armed(checked.rule.id):
             yield checked.problem("R217", key=checked.rule.id)
 
 

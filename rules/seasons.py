@@ -39,9 +39,10 @@ class SeasonalJudge(ThresholdJudge):
 
     as_of: Callable[[int], ThresholdJudge] = field(kw_only=True)
 
-    def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
-        """Tell whether no streak runs and no limit of the season is surely met."""
-        return self.as_of(instant - self.lead).is_quiet(memory, view, instant)
+    def quiet_until(self, memory: Memory, view: SiteView, instant: int) -> float | None:
+        """Return the instant where no streak runs and no limit of the season is surely met, else None."""
+        now = self.as_of(instant - self.lead)
+        return None if now.quiet_until(memory, view, instant) is None else instant
 
     def may_be_met(self, view: SiteView, key: str, instant: int) -> bool:
         """Tell whether a limit of the season on a series may be met as of an instant."""

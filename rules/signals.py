@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from rules.measures import Bound, Measure, Measured
-from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
+from rules.measures import UNKNOWN, Bound, Measure, Measured, measure
+from rules.measuring import Histories, against_all, new_histories, settle_all
 from rules.rule import SiteView
 from rules.silence import ANY_METRIC
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """The values of a rule's measures at one site. `at` is the time of the record that brought them."""
 
     rule: str
@@ -31,10 +31,13 @@ class Sender:
     period: int  # Of the site, milliseconds.
     as_of: Callable[[int], "Sender"] | None = None  # Where an attribute that it names goes by season or hour.
     series_keys: tuple[str, ...] = field(init=False)
+    has_operands: bool = field(init=False)
 
     def __post_init__(self) -> None:
         keys = tuple(dict.fromkeys(spec.series for spec in self.measures if spec is not None))
         object.__setattr__(self, "series_keys", keys)
+        has_operands = any(spec is not None and spec.against is not None for spec in self.measures)
+        object.__setattr__(self, "has_operands", has_operands)
 
     def new_memory(self) -> Histories:
         """Return empty histories for the measures that are set against their own past."""
@@ -44,11 +47,16 @@ class Sender:
         """Return the values of the measures as of the instant; the memory is brought up to date."""
         if self.as_of is not None:
             return self.as_of(instant).tell(memory, view, instant, site=site, at=at)
-        settle_all(self.measures, memory, view.series)
-        plain = plain_values(self.measures, view.series, instant)
-        against = against_all(self.measures, memory, view.series, plain)
-        measured = tuple(None if spec is None else value for spec, value in zip(self.measures, against, strict=True))
-        return Signal(self.rule, site, at, instant, measured)
+        found = view.series
+        measured = [
+            None if spec is None else measure(spec, found[spec.series], instant) if spec.series in found else UNKNOWN
+            for spec in self.measures
+        ]
+        if self.has_operands:
+            settle_all(self.measures, memory, found)
+            against = against_all(self.measures, memory, found, [one or UNKNOWN for one in measured])
+            measured = [None if one is None else value for one, value in zip(measured, against, strict=True)]
+        return Signal(self.rule, site, at, instant, tuple(measured))
 
     def tell_silence(self, view: SiteView, *, site: str, at: int) -> Signal:
         """Return how long the site has been silent, in its own periods."""
@@ -59,4 +67,9 @@ class Sender:
 
 def newest_of(view: SiteView, keys: Sequence[str]) -> int:
     """Return the instant of the newest sample of some series; 0 where there is none."""
-    return max((view.series[key].newest_at or 0 for key in keys if key in view.series), default=0)
+    newest = 0
+    for key in keys:
+        series = view.series.get(key)
+        if series is not None and series.instants and series.instants[-1] > newest:
+            newest = series.instants[-1]
+    return newest

@@ -3,7 +3,8 @@
 What was never heard counts from when the engine began to wait for it (`Engine(expects=...)`).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from citybrain.alerts import Evidence
 from citybrain.instants import MINUTE
 from citybrain.model import Words
 from rules.lifecycle import Timing, Verdict
+from rules.rest import Band
 from rules.rule import Finding, Rule, SiteView
 
 ANY_METRIC = "any"
@@ -28,6 +30,7 @@ class SilenceJudge:
     spans: tuple[tuple[int, int], ...]  # (rank, silence in milliseconds), lowest first.
     is_about_silence: ClassVar[bool] = True
     has_wakes: ClassVar[bool] = False
+    bands: ClassVar[Mapping[str, Band]] = {}  # It rests while what comes has not been on its way for long.
     zones: ClassVar[frozenset[str]] = frozenset()
 
     @property
@@ -43,9 +46,9 @@ class SilenceJudge:
     def new_memory(self, _zones: Sequence[str] = ()) -> None:
         """Return nothing: how long it has been silent is the engine's to know."""
 
-    def is_quiet(self, memory: None, view: SiteView, instant: int) -> bool:
-        """Tell whether the silence is shorter than the shortest that counts."""
-        return view.silence(self.series) < self.spans[0][1]
+    def quiet_until(self, memory: None, view: SiteView, instant: int) -> float | None:
+        """Return no end where the silence is shorter than the shortest that counts, as time will wake it; else None."""
+        return math.inf if view.silence(self.series) < self.spans[0][1] else None
 
     def is_blind(self, view: SiteView) -> bool:
         """Tell that it never is: silence is what it sees."""

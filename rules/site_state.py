@@ -1,5 +1,6 @@
 """What the engine remembers of one site: samples, silences, position, and where each of its alerts stands."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from rules.measures import Measure
 from rules.measuring import Histories, dump_histories, load_histories
 from rules.publishing import NO_SPANS, THE_SITE, Standing
 from rules.reorder import Hold
+from rules.route import ALL, NOWHERE, Route
 from rules.rule import Heard, Ties
 from rules.series import Series
 from rules.site_plan import SitePlan
@@ -35,6 +37,10 @@ class SiteState:
     pasts: list[Histories] = field(default_factory=list)  # In the order of the plan's senders.
     told_silent: bool | None = None  # What the area stage was told last; None: nothing.
     hold: Hold | None = None  # Only where readings are put in order.
+    # The judges that do not rest, as bits, and until when the others do; no part of what is kept: at worst one is asked
+    # once too often.
+    awake: int = ALL
+    rests_until: float = math.inf
 
     @property
     def id(self) -> str:
@@ -57,6 +63,28 @@ class SiteState:
     def ties(self, rule_id: str) -> Ties:
         """Return what the events of a rule are tied to here."""
         return self.plan.ties[rule_id]
+
+    def hear(self, key: str, heard_at: int) -> Route:
+        """Note that a series was heard, if its silence makes a difference; return whom it concerns.
+
+        The newest observation counts, however late it came. `heard_at` is a time of the living log.
+        """
+        route = self.plan.routes.get(key, NOWHERE)
+        if route.silence is None:
+            return route
+        heard = self.heard.get(key)
+        if heard is None:
+            heard = self.heard[key] = Heard(heard_at)
+        else:
+            heard.at, heard.passed, heard.ever = heard_at, 0, True
+        # A deadline that is scheduled too early is put off when it comes; one that is too late must come earlier.
+        if heard.due is None or heard_at + route.silence < heard.due:
+            self.schedule(key)
+        return route
+
+    def schedule(self, key: str) -> None:
+        """Set the next deadline of a series that was heard, or is waited for."""
+        self.clock.schedule_silence(self.id, key, self.heard[key], self.plan.silences.get(key, ()))
 
     def silence(self, key: str) -> int:
         """Return how long a series has been silent, milliseconds of a living log; 0 if nobody waits for it."""

@@ -1,5 +1,6 @@
 """The judge of `threshold` rules: measures of one site against limits per level; the worst limit decides."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from rules.measures import Measure, Measured, Step, Take, looks_again_in, was_un
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
+from rules.rest import Band, Rest, band_of, narrowest, rest_of
 from rules.rule import Finding, Rule, SiteView, is_any_silent
 from rules.runs import Run, held_of, is_enough, new_run, note, note_all, timed_in, wake_in
 from rules.series import Series
@@ -86,6 +88,8 @@ class ThresholdJudge:
     has_operands: bool = field(init=False)
     lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
+    # Whose windows move although nothing comes.
+    moving: tuple[Measure, ...] = field(init=False, compare=False, repr=False)
     sees_all: bool = field(init=False)  # Whether more than a limit that is met concerns it, so that it is never quiet.
     # How to see quickly whether the lowest rung is met, per limit.
     lowest: tuple[tuple[str, Quick], ...] = field(init=False, compare=False, repr=False)
@@ -94,6 +98,10 @@ class ThresholdJudge:
     # What a rank is left by, red to blue: (place of the measure, comparison, value) per limit.
     leaves: tuple[tuple[tuple[int, Comparison, float], ...], ...] = field(init=False, compare=False, repr=False)
     deciding: tuple[int, ...] = field(init=False, compare=False, repr=False)  # The measures that may let an alert go.
+    # Per series the values that leave it at rest, once it is.
+    bands: Mapping[str, Band] = field(init=False, compare=False, repr=False)
+    # Until when the limits that no band is for leave it at rest, per limit.
+    rests: tuple[tuple[str, Rest | None], ...] = field(init=False, compare=False, repr=False)
     layout: str = field(init=False, compare=False, repr=False)  # Which rung or condition each run belongs to.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
@@ -117,8 +125,10 @@ class ThresholdJudge:
         are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
         object.__setattr__(self, "lead", int(are_means))
         has_past = any(spec.own is not None for spec in self.measures)
-        has_moving = any(spec.speaks_on_change and spec.span for spec in self.measures)
-        object.__setattr__(self, "sees_all", has_past or has_moving or bool(self.timed))
+        moving = tuple(spec for spec in self.measures if spec.speaks_on_change and spec.span)
+        object.__setattr__(self, "moving", moving)
+        object.__setattr__(self, "sees_all", has_past or bool(moving or self.timed))
+        self._see_what_may_rest()
         object.__setattr__(self, "layout", self._layout())
         object.__setattr__(self, "deciding", deciding(self.limits, self.clear_when))
         object.__setattr__(self, "has_operands", any(spec.against is not None for spec in self.measures))
@@ -147,6 +157,21 @@ class ThresholdJudge:
         runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
         return Memory(streaks, [0] * len(self.measures), new_histories(self.measures), runs)
 
+    def _see_what_may_rest(self) -> None:
+        """Find out per limit which values leave it as it is, or how long it stays so."""
+        bands: dict[str, list[Band]] = {key: [] for key in self.series_keys}
+        rests: list[tuple[str, Rest | None]] = []
+        for limit in self.limits:
+            if limit.judged:
+                spec, easiest = self.measures[limit.measure], self._easiest(limit)
+                band = band_of(spec, limit.comparison, easiest)
+                if band is not None:
+                    bands[spec.series].append(band)
+                else:
+                    rests.append((spec.series, rest_of(spec, limit.comparison, easiest)))
+        object.__setattr__(self, "bands", {key: narrowest(found) for key, found in bands.items()})
+        object.__setattr__(self, "rests", tuple(rests))
+
     def _quick_gate(self) -> Callable[[Mapping[str, Series], int], bool] | None:
         """Return the quick look at the gate of a rule with a slope, the one measure that is dear."""
         is_dear = any(self.measures[limit.measure].step in (Step.SLOPE, Step.TREND) for limit in self.limits)
@@ -160,21 +185,27 @@ class ThresholdJudge:
         values = [rung.value * scale for rung in limit.judged for scale in scales]
         return min(values) if limit.comparison.rises else max(values)
 
-    def is_quiet(self, memory: Memory, view: SiteView, instant: int) -> bool:
-        """Tell whether no streak runs and no limit is surely met: by far the most common case.
+    def quiet_until(self, memory: Memory, view: SiteView, instant: int) -> float | None:
+        """Return until when no streak runs and no limit is surely met, by far the most common case; None: one may be.
 
         A rule with conditions that count time, with a history, or with a window that moves although nothing comes, sees
         every sample, whatever its limits say.
         """
         if memory.has_streak or self.sees_all:
-            return False
+            return None
         if self.is_shut is not None and self.is_shut(view.series, instant):
-            return True
+            return instant
         for key, may_be_met in self.lowest:
             series = view.series.get(key)
             if series is not None and may_be_met(series, instant):
-                return False
-        return True
+                return None
+        until = math.inf
+        for key, rest in self.rests:
+            series = view.series.get(key)
+            if rest is None or series is None or not series.instants:
+                return instant
+            until = min(until, rest(series, instant))
+        return until
 
     def may_be_met(self, view: SiteView, key: str, instant: int) -> bool:
         """Tell whether a limit on a series may be met as of an instant."""
@@ -189,7 +220,7 @@ class ThresholdJudge:
         if memory.histories:
             settle_all(self.measures, memory.histories, view.series)
         measured, held = self._measure(memory, view, instant), NONE_HELD
-        if self.has_wakes:
+        if self.has_wakes and (memory.has_streak or self.timed):
             self._break_off(memory, view, measured)
         if self.timed:
             note_all(self.timed, memory.runs, measured)
@@ -321,7 +352,7 @@ class ThresholdJudge:
         """Return in how many milliseconds to ask again though nothing comes: a streak grows, or a window moves."""
         waits = [
             wait
-            for spec in self.measures
+            for spec in self.moving
             if (series := view.series.get(spec.series)) is not None
             and (wait := looks_again_in(spec, series, instant)) is not None
         ]

@@ -1,7 +1,6 @@
 """Runs records through the engine without Kafka: the offline replay of a trace, and the incidents that come of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from citybrain.codec import CONTROL_HEADER
 from citybrain.model import Status
@@ -32,7 +31,7 @@ def replay(
     for record in records:
         output = intake.accept(feed_record(record))
         decided = areas.take(record.at, output.signals, output.events, output.resets)
-        yield replace(output, events=(*decided, *output.events)) if decided else output
+        yield output._replace(events=(*decided, *output.events)) if decided else output
     if decided := areas.finish():
         yield Output(tuple(decided))
 

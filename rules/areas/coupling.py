@@ -45,10 +45,6 @@ class CouplingJudge:
         """Return the memory of a group without hazards."""
         return Since()
 
-    def is_quiet(self, memory: Since, view: AlertsView, instant: int) -> bool:
-        """Tell that it is not known without looking."""
-        return False
-
     def is_blind(self, view: AlertsView) -> bool:
         """Tell that it never is: an alert that is not there is an answer."""
         return False

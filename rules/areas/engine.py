@@ -5,8 +5,7 @@ What it is given must come in the order of `at`; `rules.areas.stage` sees to tha
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from citybrain.alerts import AlertEvent
 from citybrain.model import Reset, Status
@@ -24,6 +23,23 @@ from rules.signals import Signal
 from rules.site_state import dump_standing, load_standing
 
 Input = Signal | AlertEvent
+
+
+class _Ear(NamedTuple):
+    """A measure of a group that takes what a site says."""
+
+    place: int
+    key: str  # Of the silence of the site for the measure.
+    silent_after: int | None  # Milliseconds; None: it says so when it does not know.
+
+
+class _Listener(NamedTuple):
+    """A group that listens to a site."""
+
+    state: GroupState
+    judge: AreaJudge
+    ears: tuple[_Ear, ...]
+    delay_max: int  # What the way to us may take of a silence, milliseconds.
 
 
 class AreaEngine:
@@ -45,6 +61,7 @@ class AreaEngine:
         self._clock = LogClock()
         self._publisher = Publisher(plan.registry, plan.catalog, self._clock, status=status, drill=drill)
         self._groups: dict[str, GroupState] = {}
+        self._listeners: dict[tuple[str, str], list[_Listener]] = {}  # By rule and site, on first sight.
 
     @property
     def open_alerts(self) -> int:
@@ -63,14 +80,18 @@ class AreaEngine:
     def advance(self, at: int) -> list[AlertEvent]:
         """Judge nothing but the time."""
         events: list[AlertEvent] = []
+        if self._clock.move_quietly(at):
+            return events
         for due in self._clock.move_to(at):
             state = self._groups[due.site]
-            with self._contained(state.id, due.at):
+            try:
                 if isinstance(due, Silence):
                     self._fall_silent(state, due, events)
                 elif state.standing.wake_at == due.at:
                     state.newest_at = max(state.newest_at, due.at)
                     self._publisher.wake(state, state.standing, When(state.newest_at, due.at), events)
+            except Exception:
+                self._contain(state.id, due.at)
         return events
 
     def judge(self, inputs: Iterable[Input], *, instant: int, at: int) -> list[AlertEvent]:
@@ -81,23 +102,25 @@ class AreaEngine:
         events = self.advance(at)
         touched: dict[str, GroupState] = {}
         for one in inputs:
-            with self._contained(one.rule if isinstance(one, Signal) else one.rule.id, at):
-                states = self._take_signal(one) if isinstance(one, Signal) else self._take_event(one)
-                touched.update((state.id, state) for state in states)
+            try:
+                if isinstance(one, Signal):
+                    self._take_signal(one, touched)
+                else:
+                    touched.update((state.id, state) for state in self._take_event(one))
+            except Exception:
+                self._contain(one.rule if isinstance(one, Signal) else one.rule.id, at)
         for _, state in sorted(touched.items()):
-            with self._contained(state.id, at):
+            try:
                 self._judge(state, When(max(state.newest_at, instant), at), events)
+            except Exception:
+                self._contain(state.id, at)
         return events
 
-    @contextmanager
-    def _contained(self, name: str, at: int) -> Iterator[None]:
-        """Let a fault of one rule, or of one rule at one group, stop no other."""
-        try:
-            yield
-        except Exception:
-            if self._on_failure is None:
-                raise
-            self._on_failure(name, at)
+    def _contain(self, name: str, at: int) -> None:
+        """Let the fault of one rule, or of one rule at one group, stop no other; called where it is handled."""
+        if self._on_failure is None:
+            raise  # noqa: PLE0704  # Whoever calls this handles an exception.
+        self._on_failure(name, at)
 
     def reset(self, order: Reset, *, at: int) -> list[AlertEvent]:
         """Let a latched alert go, as a person ordered at `at`; nothing comes of it while its condition holds."""
@@ -107,30 +130,29 @@ class AreaEngine:
             self._publisher.reset(state, state.standing, When(state.newest_at, at), THE_SITE, events)
         return events
 
-    def _take_signal(self, signal: Signal) -> Iterator[GroupState]:
-        """Take in what a site tells one rule; yield the groups that listen."""
-        for plan in self._plan.groups_of(signal.rule, signal.site, self._order):
-            state = self._state(plan.id)
-            assert isinstance(plan.judge, AreaJudge), "only area rules listen to sites"
-            is_stirred = bool(state.standing.events) or plan.judge.is_stirred(state.standing.memory, signal)
-            for place, found in enumerate(signal.measured):
-                if found is not None and signal.site in plan.members[place]:
-                    self._take_value(state, place, found, signal)
+    def _take_signal(self, signal: Signal, touched: dict[str, GroupState]) -> None:
+        """Take in what a site tells one rule; add the groups that listen and may be otherwise now."""
+        listeners = self._listeners.get((signal.rule, signal.site))
+        if listeners is None:
+            listeners = self._listeners[signal.rule, signal.site] = self._listeners_of(signal.rule, signal.site)
+        for state, judge, ears, delay_max in listeners:
+            if state.standing.events or judge.is_stirred(state.standing.memory, signal):
+                touched[state.id] = state
+            for ear in ears:
+                found = signal.measured[ear.place]
+                if found is not None and _take_value(state, ear, found, signal.site) and ear.silent_after is not None:
+                    delay = min(max(signal.at - signal.instant, 0), delay_max)
+                    self._hear(state, ear.key, self._clock.living - delay, ear.silent_after)
             state.newest_at = max(state.newest_at, signal.instant)
-            if is_stirred:
-                yield state
 
-    def _take_value(self, state: GroupState, place: int, found: Measured, signal: Signal) -> None:
-        """Take in what a site says of one measure. What it said last is kept while it does not know."""
-        site, values = signal.site, state.values[place]
-        if found.value is None:
-            state.mute[place].add(site)
-            return
-        is_news = site not in values or found.newest_at > values[site].newest_at
-        values[site] = found
-        if is_news:
-            state.mute[place].discard(site)
-            self._hear(state, member_key(place, site), signal)
+    def _listeners_of(self, rule_id: str, site: str) -> list[_Listener]:
+        found = []
+        for plan in self._plan.groups_of(rule_id, site, self._order):
+            assert isinstance(plan.judge, AreaJudge), "only area rules listen to sites"
+            keys = {place: member_key(place, site) for place, members in enumerate(plan.members) if site in members}
+            ears = tuple(_Ear(place, key, plan.judge.silent_after.get(key)) for place, key in keys.items())
+            found.append(_Listener(self._state(plan.id), plan.judge, ears, DELAY_PERIODS_MAX * plan.periods[site]))
+        return found
 
     def _take_event(self, event: AlertEvent) -> Iterator[GroupState]:
         """Take in what has become of an alert of another rule; yield the groups that it belongs to."""
@@ -156,7 +178,7 @@ class AreaEngine:
     def load(self, data: dict[str, Any]) -> list[AlertEvent]:
         """Take over what `dump` wrote; return the events that clear the alerts of zones that are gone."""
         self._clock.restore(data["at"], data["living"])
-        self._groups = {}
+        self._groups, self._listeners = {}, {}
         orphans: list[AlertEvent] = []
         for key, dumped in data["groups"].items():
             orphans += self._load_group(self._state(key), dumped)
@@ -208,16 +230,13 @@ class AreaEngine:
         state.newest_at = max(state.newest_at, when.instant)
         self._publisher.judge(state, state.standing, when, events)
 
-    def _hear(self, state: GroupState, key: str, signal: Signal) -> None:
-        if key not in state.plan.judge.silent_after:
-            return
-        delay = min(max(signal.at - signal.instant, 0), DELAY_PERIODS_MAX * state.plan.periods[signal.site])
+    def _hear(self, state: GroupState, key: str, heard_at: int, silent_after: int) -> None:
         heard = state.heard.get(key)
         if heard is None:
-            heard = state.heard[key] = Heard(self._clock.living - delay)
+            heard = state.heard[key] = Heard(heard_at)
         else:
-            heard.at, heard.passed = self._clock.living - delay, 0
-        if heard.due is None or heard.at + state.plan.judge.silent_after[key] < heard.due:
+            heard.at, heard.passed = heard_at, 0
+        if heard.due is None or heard_at + silent_after < heard.due:
             self._schedule(state, key)
 
     def _schedule(self, state: GroupState, key: str) -> None:
@@ -233,3 +252,20 @@ class AreaEngine:
         heard.passed, heard.due = 1, None
         if state.standing.judge.is_blind(state):
             self._publisher.mark_silent(state, state.standing, When(due.at, due.at), events)
+
+
+def _take_value(state: GroupState, ear: _Ear, found: Measured, site: str) -> bool:
+    """Take in what a site says of one measure; tell whether it is newer than what it said last.
+
+    What it said last is kept while it does not know.
+    """
+    if found.value is None:
+        state.mute[ear.place].add(site)
+        return False
+    values = state.values[ear.place]
+    before = values.get(site)
+    values[site] = found
+    if before is not None and found.newest_at <= before.newest_at:
+        return False
+    state.mute[ear.place].discard(site)
+    return True

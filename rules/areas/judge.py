@@ -14,7 +14,7 @@ from rules.areas.across import Across
 from rules.areas.look import Look, look_at
 from rules.areas.measure import AreaMeasure, AreaView, Quorum, member_key
 from rules.calendar import Armed
-from rules.conditions import Comparison, Condition, Conditions, combine, compare, meets
+from rules.conditions import Comparison, Condition, Conditions, Test, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
 from rules.measures import UNKNOWN, Bound, Measured, set_against
@@ -49,7 +49,7 @@ class AreaJudge:
     tighten: Tighten | None = None
     sites: tuple[str, ...] = field(init=False)  # With a number of their own.
     timed: tuple[Condition, ...] = field(init=False)
-    stirring: tuple[tuple[int, Comparison, float], ...] | None = field(init=False)  # None: every signal stirs it.
+    stirring: tuple[tuple[int, Test, float], ...] | None = field(init=False)  # None: every signal stirs it.
     silent_after: dict[str, int] = field(init=False)
     deciding: tuple[int, ...] = field(init=False)  # The measures that may let an alert go.
     has_wakes: bool = field(init=False)
@@ -81,10 +81,6 @@ class AreaJudge:
         runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
         return AreaMemory(streaks, [0] * len(self.measures), {}, runs)
 
-    def is_quiet(self, memory: AreaMemory, view: AreaView, instant: int) -> bool:
-        """Tell that it is not known without looking."""
-        return False
-
     def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
         """Tell whether a site's new values may change anything in a group without an open alert.
 
@@ -92,11 +88,11 @@ class AreaJudge:
         """
         if self.stirring is None or memory.has_streak or memory.is_near:
             return True
-        measured = signal.measured
-        return any(
-            (found := measured[place]) is not None and found.value is not None and meets(comparison)(found.value, limit)
-            for place, comparison, limit in self.stirring
-        )
+        for place, test, limit in self.stirring:
+            found = signal.measured[place]
+            if found is not None and found.value is not None and test(found.value, limit):
+                return True
+        return False
 
     def is_blind(self, view: AreaView) -> bool:
         """Tell whether a measure of a limit has nobody left to speak, or a silent site that mattered."""
@@ -187,8 +183,8 @@ class AreaJudge:
 
     # Whether to look
 
-    def _stirring(self) -> tuple[tuple[int, Comparison, float], ...] | None:
-        """Return which value of a single site may bring the group to a limit: (measure, comparison, value).
+    def _stirring(self) -> tuple[tuple[int, Test, float], ...] | None:
+        """Return which value of a single site may bring the group to a limit: (measure, test, value).
 
         A least or greatest value meets a limit only after one does that met none before. None where that cannot be told
         from one site: a mean, a wind, a condition that counts time.
@@ -199,9 +195,9 @@ class AreaJudge:
             if one.spec.against is not None or one.alerts is not None:
                 return None
             if one.across in (None, Across.MAX, Across.MIN):
-                found.append((limit.measure, limit.comparison, self._easiest(limit)))
+                found.append((limit.measure, meets(limit.comparison), self._easiest(limit)))
             elif one.counted is not None and rises:
-                found.append((limit.measure, one.counted.comparison, one.counted.limit))
+                found.append((limit.measure, meets(one.counted.comparison), one.counted.limit))
             else:
                 return None
         is_plain = not self.timed and all(one.sector is None for one in self.measures)

@@ -44,10 +44,6 @@ class SequenceJudge:
         """Return the memory of a group where nothing came in order."""
         return Chain()
 
-    def is_quiet(self, memory: Chain, view: AlertsView, instant: int) -> bool:
-        """Tell that it is not known without looking."""
-        return False
-
     def is_blind(self, view: AlertsView) -> bool:
         """Tell that it never is: an alert that is not there is an answer."""
         return False

@@ -70,17 +70,20 @@ class AreaStage:
             and all(engine.move_quietly(self._at) for engine in self._engines.values())
         ):
             return []  # By far the most common case.
-        inputs, self._held = sorted(self._held, key=_order), []
+        inputs, self._held = self._held, []
+        moments = _moments(inputs)
         decided: list[AlertEvent] = []
         for engine in self._engines.values():
             events: list[AlertEvent] = []
-            for (at, instant), together in groupby(inputs, key=_moment):
+            for at, instant, together in moments:
                 events += engine.judge(together, instant=instant, at=at)
             events += engine.advance(self._at)
             for order in self._resets:
                 events += engine.reset(order, at=self._at)
-            decided += events
-            inputs = sorted([*inputs, *events], key=_order)
+            if events:
+                decided += events
+                inputs += events
+                moments = _moments(inputs)
         self._resets.clear()
         return decided
 
@@ -127,6 +130,14 @@ class AreaStage:
             engine.reconcile(open_events)
             open_events += engine.open_events
         return events
+
+
+def _moments(inputs: list[Input]) -> list[tuple[int, int, list[Input]]]:
+    """Return what is judged together, in its order, with the time of its record and its instant."""
+    if len(inputs) == 1:
+        return [(*_moment(inputs[0]), inputs)]
+    together = groupby(sorted(inputs, key=_order), key=_moment)
+    return [(at, instant, list(some)) for (at, instant), some in together]
 
 
 def _moment(one: Input) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from rules.binding.ground import Ground
 from rules.binding.no_data import bind_silence
 from rules.binding.quality import QualityBinder
 from rules.binding.threshold import ThresholdBinder
-from rules.rule import Judge, Rule
+from rules.rule import Rule, SiteJudge
 from rules.shape.file import AnyRule
 from rules.shape.forecast import ForecastRule
 from rules.shape.geofence import GeofenceRule
@@ -16,7 +16,7 @@ from rules.shape.limited import LimitedRule
 from rules.shape.no_data import NoDataRule
 from rules.shape.threshold import ThresholdRule
 
-Bind = Callable[[Ground], Sequence[Judge]]
+Bind = Callable[[Ground], Sequence[SiteJudge]]
 
 
 def binders(entry: AnyRule, rule: Rule, registry: Registry) -> list[Bind]:
@@ -36,7 +36,7 @@ def measuring(entry: AnyRule) -> LimitedRule | None:
 
 
 def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Bind:
-    bind: Callable[[Ground], Judge | None]
+    bind: Callable[[Ground], SiteJudge | None]
     if isinstance(entry, ThresholdRule) and entry.is_of_any_metric:
         return QualityBinder(entry, rule, registry).bind
     if isinstance(entry, ThresholdRule):
@@ -53,5 +53,5 @@ def _binder(entry: AnyRule, rule: Rule, registry: Registry) -> Bind:
     return lambda ground: _listed(bind(ground))
 
 
-def _listed(judge: Judge | None) -> Sequence[Judge]:
+def _listed(judge: SiteJudge | None) -> Sequence[SiteJudge]:
     return () if judge is None else (judge,)

@@ -62,6 +62,25 @@ def test_anything_else_is_no_instant(text):
         parse_instant(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "later"),
+    [
+        ("2026-06-20T08:01:07+08:00", 67_000),
+        ("2026-06-20T08:01:59.25+08:00", 119_250),
+        ("2026-06-20T00:01:59Z", 119_000),
+    ],
+)
+def test_the_seconds_of_a_minute_that_is_known_count(text, later):
+    assert [parse_instant("2026-06-20T08:01:00+08:00"), parse_instant(text)] == [EIGHT + 60_000, EIGHT + later]
+
+
+@pytest.mark.parametrize("second", ["60", "7 ", "٠٧", "+7", "-1", "0x"])
+def test_what_is_no_second_is_refused_in_a_minute_that_is_known(second):
+    parse_instant("2026-06-20T08:01:00+08:00")
+    with pytest.raises(ValueError, match=r"."):
+        parse_instant(f"2026-06-20T08:01:{second}+08:00")
+
+
 def test_a_missing_offset_is_named():
     with pytest.raises(ValueError, match=r"has no offset, expected one such as \+08:00 or Z"):
         parse_instant("2026-06-20T08:00:00.000")

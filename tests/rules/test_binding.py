@@ -8,8 +8,8 @@ from citybrain.instants import HOUR, MINUTE, SECOND
 from citybrain.units import Quantity
 from rules.binding.units import number_in, silence_of
 from rules.geofence import GeofenceJudge
+from rules.route import PLACES_MAX, bits, places
 from rules.silence import SilenceJudge
-from rules.site_plan import PLACES_MAX
 from rules.threshold import ThresholdJudge
 
 WHERE = {"kind": ["river-gauge"]}
@@ -221,11 +221,11 @@ def test_like_sites_share_what_is_the_same_in_their_plans(city, rules_of, rule):
     assert one.shelves is same.shelves
 
 
-def test_what_is_known_of_kinds_of_readings_is_bounded(city, rules_of, rule):
-    plan = rules_of(rule()).plan_for(city.sites["hs-a"])
+def test_a_set_of_places_is_one_number():
+    assert [places(bits(some)) for some in ((), (0,), (2, 0, 2), (70, 3))] == [(), (0,), (0, 2), (3, 70)]
     for number in range(PLACES_MAX + 10):
-        assert plan.places_of((f"metric-{number}", "stage")) == (0,)
-    assert len(plan._places) <= PLACES_MAX
+        places(number)
+    assert places.cache_info().currsize <= PLACES_MAX
 
 
 @pytest.mark.parametrize(

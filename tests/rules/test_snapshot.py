@@ -236,6 +236,14 @@ def test_torn_bytes_are_a_snapshot_error(rules_of, rule, snapshot, share):
         Engine(rules_of(rule())).restore(snapshot[: int(len(snapshot) * share)])
 
 
+@pytest.mark.parametrize("instant", [2**63, "now", None])
+def test_an_instant_that_is_none_is_a_snapshot_error(rules_of, rule, snapshot, instant):
+    data = orjson.loads(snapshot)
+    data["sites"]["hs-a"]["series"]["stage"][0][0] = instant
+    with pytest.raises(SnapshotError, match="torn"):
+        Engine(rules_of(rule())).restore(orjson.dumps(data))
+
+
 @pytest.mark.parametrize("version", [0, 1, "2", None])
 def test_another_version_is_a_snapshot_error(rules_of, rule, snapshot, version):
     data = orjson.loads(snapshot)
