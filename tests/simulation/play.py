@@ -120,6 +120,8 @@ def _is_settled(here: Any, world: Any) -> bool:
             return False
         if task.partition.next_offset < here.feed_log(place).end:
             return False
+        if place in world.PLACES and task.partition._signals:
+            return False  # They are told with the next tick.
     return True
 
 
