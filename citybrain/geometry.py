@@ -82,6 +82,12 @@ def to_geojson(area: Area) -> dict[str, Any]:
     return dict(mapping(shapely.set_precision(area, 1e-6)))
 
 
+def outlines(area: Area) -> list[list[tuple[float, float]]]:
+    """Return the outer rings of an area, each with its first point again at the end; holes are filled."""
+    parts = [part for part in getattr(area, "geoms", [area]) if part.geom_type == "Polygon"]
+    return [[(lon, lat) for lon, lat, *_ in part.exterior.coords] for part in parts]
+
+
 def distance_m(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Return the distance in metres between two positions less than a few hundred kilometres apart."""
     lat = math.radians((first[1] + second[1]) / 2)

@@ -21,6 +21,7 @@ from citybrain.i18n import Language
 from citybrain.model import Status
 
 CONFIG_VARIABLE = "CITYBRAIN_CONFIG"
+SENDER = "citybrain.lishui.example"  # No real address: an installation gives its own.
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,13 @@ class Settings(BaseSettings):
     ] = 10.0
     metrics_host: Annotated[str, Field(description="address of /metrics, /livez and /readyz")] = "127.0.0.1"
     metrics_port: Annotated[int, Field(description="port of the same; 0 takes any free one", ge=0, le=65535)] = 9464
+    sender: Annotated[
+        str,
+        Field(
+            description="who sends bulletins, in the form of CAP 1.2: unique in the world, as a domain name is",
+            pattern=r"^[^\s,<&]+$",
+        ),
+    ] = SENDER
     lang: Annotated[Language, Field(description="language of what is printed, zh or en")] = "zh"
 
     @classmethod

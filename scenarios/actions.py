@@ -117,6 +117,14 @@ class End(_Act):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release(_Act):
+    """The bulletin of an incident goes out, as it is now; its updates and its end then follow by themselves."""
+
+    kind: Literal["release"] = "release"
+    incident: Identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteOut(_Act):
     """A site is out of service for a time: what it says, and that it says nothing, is not judged."""
 
@@ -152,7 +160,7 @@ class WithdrawZone(_Act):
 
 
 OnAlert = Acknowledge | Shelve | Unshelve | TagFalseAlarm | ResetAlert
-OnIncident = Tick | HandOver | Accept | End
+OnIncident = Tick | HandOver | Accept | End | Release
 OnCity = SiteOut | SiteBack | DeclareZone | WithdrawZone
 Action = OnAlert | OnIncident | OnCity | Comment
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from citybrain.alerts import AlertEvent, Tier, tiers_of
 from citybrain.instants import DAY
 from citybrain.model import Level
-from scenarios.actions import Accept, Comment, End, HandOver, OnIncident, Tick
+from scenarios.actions import Accept, Comment, End, HandOver, OnIncident, Release, Tick
 from scenarios.playbook import Playbook
 from scenarios.scripts import Scripts
 from scenarios.shape import Stage, StepEntry
@@ -102,6 +102,8 @@ def with_action(incident: Incident, action: OnIncident | Comment, scripts: Scrip
             return replace(incident, holder=action.by, offered_to=None)
         case End():
             return _with_steps(replace(incident, phase=Phase.ENDED, ended=mark), [Stage.REVIEW], scripts, at=at)
+        case Release():
+            return replace(incident, released=mark)
         case Comment():
             return replace(incident, comments=(*incident.comments, Remark(action.by, at, action.text)))
 

@@ -12,7 +12,7 @@ from citybrain.alerts import AlertEvent, State
 from citybrain.instants import DAY
 from citybrain.model import Reset, Scenario
 from rules.inhibition import Inhibition, inhibits
-from scenarios import alert_states, episodes
+from scenarios import alert_states, bulletins, episodes
 from scenarios.actions import (
     Action,
     Comment,
@@ -43,6 +43,7 @@ class _What(StrEnum):
     ZONE = "3 zone"
     SITE = "4 site"
     ACTION = "5 action"
+    BULLETIN = "6 bulletin"
 
 
 class Incidents:
@@ -79,6 +80,7 @@ class Incidents:
             self._changed.ignored = self._event(record.value)
         elif record.value is not None:
             self._act(record.value)
+        self._write_bulletins()
         return self._changed.whole(self._alerts, self._incidents)
 
     @property
@@ -130,6 +132,7 @@ class Incidents:
             (_What.ZONE, self._zones),
             (_What.SITE, self._sites_out),
             (_What.ACTION, self._answered),
+            (_What.BULLETIN, self._incidents),
         ):
             for name in ids:
                 self._schedule(what, name)
@@ -166,6 +169,8 @@ class Incidents:
                 return self._sites_out[name].until if name in self._sites_out else None
             case _What.ACTION:
                 return self._answered[name] + ACTION_KEPT if name in self._answered else None
+            case _What.BULLETIN:
+                return bulletins.due_at(self._incidents[name]) if name in self._incidents else None
 
     def _alert_due_at(self, state: AlertState) -> int | None:
         if state.cleared_at is not None:
@@ -191,6 +196,8 @@ class Incidents:
                 del self._sites_out[name]
             case _What.ACTION:
                 del self._answered[name]
+            case _What.BULLETIN:
+                self._write_bulletin(self._incidents[name])
 
     def _alert_falls_due(self, state: AlertState) -> None:
         if state.cleared_at is not None:
@@ -276,6 +283,22 @@ class Incidents:
     def _settle(self, incident: Incident) -> None:
         levels = [self._alerts[identifier].event.level for identifier in incident.alerts]
         self._put_incident(episodes.settled(incident, levels, self._playbook.scripts, at=self._at))
+
+    def _write_bulletins(self) -> None:
+        """Let the bulletins follow of all incidents that the record has changed, or an alert of which it has."""
+        states = [self._alerts[name] for name in self._changed.alerts if name in self._alerts]
+        touched = (*self._changed.incidents, *(name for state in states for name in state.incidents))
+        for name in dict.fromkeys(touched):
+            if name in self._incidents:
+                self._write_bulletin(self._incidents[name])
+
+    def _write_bulletin(self, incident: Incident) -> None:
+        alerts = [self._alerts[identifier] for identifier in incident.alerts]
+        incident, bulletin = bulletins.written(incident, alerts, self._playbook, at=self._at)
+        self._put_incident(incident)
+        self._schedule(_What.BULLETIN, incident.id)
+        if bulletin is not None:
+            self._changed.bulletins.append(bulletin)
 
     def _mark(self, event: AlertEvent) -> None:
         """Bring the marks of inhibition up to date after an event: that of its own alert, and those that it makes.

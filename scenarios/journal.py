@@ -7,6 +7,7 @@ from enum import StrEnum
 from citybrain.alerts import AlertEvent
 from citybrain.model import Reset
 from scenarios.actions import Action, OnCity
+from scenarios.chain import Bulletin
 from scenarios.states import AlertState, Incident, Outcome
 
 Order = Reset | OnCity
@@ -38,6 +39,7 @@ class Changes:
     forgotten_alerts: tuple[str, ...] = ()
     forgotten_incidents: tuple[str, ...] = ()
     orders: tuple[Order, ...] = ()
+    bulletins: tuple[Bulletin, ...] = ()  # In the order in which they are sent.
     ignored: Ignored | None = None
 
 
@@ -49,6 +51,7 @@ class Changed:
     incidents: dict[str, None] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
+    bulletins: list[Bulletin] = field(default_factory=list)
     ignored: Ignored | None = None
 
     def whole(self, alerts: Mapping[str, AlertState], incidents: Mapping[str, Incident]) -> Changes:
@@ -60,5 +63,6 @@ class Changed:
             tuple(one for one in self.alerts if one not in alerts),
             tuple(one for one in self.incidents if one not in incidents),
             tuple(self.orders),
+            tuple(self.bulletins),
             self.ignored,
         )

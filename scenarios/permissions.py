@@ -38,6 +38,7 @@ BARS: Mapping[str, tuple[Refusal, ...]] = {
     "hand_over": (Refusal.ENDED, Refusal.NOT_HOLDER),
     "accept": (Refusal.ENDED, Refusal.NOT_OFFERED),
     "end": (Refusal.ENDED, Refusal.ALERTS_OPEN),
+    "release": (Refusal.ENDED, Refusal.RELEASED, Refusal.NO_ALERT_OPEN),
     # On either.
     "comment": (Refusal.FULL,),
     # On the city.
@@ -106,6 +107,10 @@ def _bars_incident(bar: Refusal, incident: Incident, action: Action) -> bool:
             return incident.phase is Phase.ENDED
         case Refusal.ALERTS_OPEN:
             return incident.phase is Phase.OPEN
+        case Refusal.RELEASED:
+            return incident.released is not None
+        case Refusal.NO_ALERT_OPEN:
+            return incident.phase is not Phase.OPEN
         case Refusal.NOT_HOLDER:
             return incident.holder not in (None, action.by)
         case Refusal.NOT_OFFERED:

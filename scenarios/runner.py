@@ -1,6 +1,6 @@
 """Runs records through the engine without Kafka: the offline replay of a trace, and the incidents that come of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from citybrain.codec import CONTROL_HEADER
 from citybrain.model import Status
@@ -8,10 +8,15 @@ from rules.areas.stage import AreaStage
 from rules.engine import Engine
 from rules.intake import FeedRecord, Intake, Output
 from rules.ruleset import RuleSet
+from scenarios.actions import Action, End, Release
+from scenarios.chain import Bulletin
 from scenarios.incidents import Incidents
-from scenarios.journal import JournalRecord
+from scenarios.journal import Changes, JournalRecord
 from scenarios.playbook import Playbook
+from scenarios.states import Phase
 from simulators.trace import TraceRecord
+
+_REPLAY = "replay-0"  # The account of who acts in a replay.
 
 
 def replay(
@@ -40,6 +45,42 @@ def replay_incidents(
     records: Iterable[TraceRecord], rules: RuleSet, playbook: Playbook, *, expects: Iterable[str] = ()
 ) -> Incidents:
     """Return the incident stage after the alerts of a trace, which nobody acted on, at the time of its last record."""
+    incidents = Incidents(playbook)
+    for record in journal(records, rules, expects=expects):
+        incidents.take(record)
+    return incidents
+
+
+def replay_bulletins(
+    journal: Iterable[JournalRecord], playbook: Playbook, *, react: Callable[[Changes], Iterable[Action]]
+) -> Iterator[Bulletin]:
+    """Yield the bulletins of a journal, whose people do what `react` makes of each change, at once."""
+    incidents = Incidents(playbook)
+    for record in journal:
+        changes = incidents.take(record)
+        yield from changes.bulletins
+        for action in react(changes):
+            yield from incidents.take(JournalRecord(record.at, action)).bulletins
+
+
+def nobody_acts(changes: Changes) -> Iterable[Action]:
+    """Return no action: all bulletins stay drafts."""
+    return ()
+
+
+def all_is_released(changes: Changes) -> Iterator[Action]:
+    """Yield the release of every first draft, and the end of each incident whose end is proposed."""
+    for incident in changes.incidents:
+        if incident.phase is Phase.END_PROPOSED:
+            yield End(id=incident.id, by=_REPLAY, incident=incident.id)
+        elif incident.phase is Phase.OPEN and incident.released is None:
+            yield Release(id=f"{incident.id[1:]}0", by=_REPLAY, incident=incident.id)
+
+
+def journal(
+    records: Iterable[TraceRecord], rules: RuleSet, *, status: Status = Status.ACTUAL, expects: Iterable[str] = ()
+) -> Iterator[JournalRecord]:
+    """Yield the journal of a trace: each alert event, and the clock at the time of its last record."""
     last = 0
 
     def watched() -> Iterator[TraceRecord]:
@@ -48,12 +89,10 @@ def replay_incidents(
             last = record.at
             yield record
 
-    incidents = Incidents(playbook)
-    for output in replay(watched(), rules, expects=expects):
+    for output in replay(watched(), rules, status=status, expects=expects):
         for event in output.events:
-            incidents.take(JournalRecord(event.sent, event))
-    incidents.take(JournalRecord(last))
-    return incidents
+            yield JournalRecord(event.sent, event)
+    yield JournalRecord(last)
 
 
 def feed_record(record: TraceRecord) -> FeedRecord:

@@ -100,6 +100,20 @@ class TierTexts(Entry):
         return found
 
 
+class PublicEntry(Entry):
+    """What people are to do, told in the bulletins of each level; without one, what all bulletins of the level say."""
+
+    blue: Words | None = None
+    yellow: Words | None = None
+    orange: Words | None = None
+    red: Words | None = None
+
+    def of(self, level: Level) -> Words | None:
+        """Return the text of one level."""
+        found: Words | None = getattr(self, level.value)
+        return found
+
+
 class DrillEntry(Entry):
     """The storylines by which a scenario is practised and its rules are held to account."""
 
@@ -160,6 +174,7 @@ class ScriptFile(Entry):
     escalate_after: EscalationEntry | None = None  # None: as all scripts.
     end_after: Within | None = None  # None: as all scripts.
     tiers: TierTexts
+    public: PublicEntry | None = None  # None: as all scripts.
     resources: tuple[KindName, ...] = ()
     drill: DrillEntry | None = None  # None: nobody has written the storylines yet.
     source: Annotated[tuple[str, ...], Field(min_length=1)]

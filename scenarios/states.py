@@ -14,6 +14,7 @@ from citybrain.alerts import AlertEvent, State, Tier
 from citybrain.instants import Instant
 from citybrain.model import Level, Scenario, Status, Words
 from scenarios.actions import AccountId, Identifier, Text
+from scenarios.chain import Chain
 from scenarios.shape import Stage
 
 COMMENTS_MAX = 100  # Of one alert or incident.
@@ -163,6 +164,8 @@ class Incident:
     comments: tuple[Remark, ...] = ()
     quiet_since: Instant | None = None
     ended: Mark | None = None
+    released: Mark | None = None  # Its bulletin; None: there are drafts only.
+    chain: Chain | None = None  # Of its bulletins; None: none was written yet.
 
     @property
     def key(self) -> IncidentKey:
@@ -190,6 +193,8 @@ class Refusal(StrEnum):
     FULL = "full"
     ENDED = "ended"
     ALERTS_OPEN = "alerts_open"
+    RELEASED = "released"
+    NO_ALERT_OPEN = "no_alert_open"
     UNKNOWN_STEP = "unknown_step"
     TICKED = "ticked"
     NOT_HOLDER = "not_holder"

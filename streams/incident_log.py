@@ -8,6 +8,8 @@ from citybrain.codec import CONTROL_HEADER, decode_event, encode_reset
 from citybrain.model import ControlKind, Feed, Reset
 from citybrain.registry import Registry
 from scenarios.actions import Action, decode_action, encode_action
+from scenarios.cap import cap_of
+from scenarios.chain import Bulletin
 from scenarios.journal import JournalRecord
 from scenarios.states import OUTCOMES, Outcome
 from streams.clients import Record
@@ -55,6 +57,13 @@ def clock_record(names: Names) -> Outgoing:
 def outcome_record(names: Names, outcome: Outcome) -> Outgoing:
     """Return the answer to an action."""
     return Outgoing(names.outcomes(), outcome.action.encode(), OUTCOMES.dump_json(outcome, by_alias=True))
+
+
+def bulletin_record(names: Names, bulletin: Bulletin) -> Outgoing:
+    """Return a bulletin as CAP 1.2; the headers say of which kind it is, without any XML."""
+    headers = {"status": bulletin.status.value, "msgType": bulletin.message_type.value, "level": bulletin.level.value}
+    encoded = tuple((name, text.encode()) for name, text in headers.items())
+    return Outgoing(names.bulletins(), bulletin.incident.encode(), cap_of(bulletin), headers=encoded)
 
 
 def reset_record(names: Names, reset: Reset, registry: Registry, partitions: Mapping[Feed, int]) -> Outgoing:

@@ -1,6 +1,6 @@
 """The one partition of the journal in the hands of its owner: the incident stage, with the discipline of the others.
 
-It alone writes `alerts.state`, `incidents` and `actions.outcomes`. Of a piece of the journal:
+It alone writes `alerts.state`, `incidents`, `bulletins` and `actions.outcomes`. Of a piece of the journal:
 
 1. It is folded, which is pure and awaits nothing.
 2. One record with all that it has changed is written to the state partition, and acknowledged.
@@ -20,13 +20,14 @@ from citybrain.clock import Clock
 from citybrain.errors import MissingError
 from citybrain.instants import SECOND
 from citybrain.model import Reason, Rejection, Reset
+from scenarios.chain import BULLETINS
 from scenarios.incidents import Incidents
 from scenarios.journal import Changes
 from scenarios.playbook import Playbook
 from scenarios.snapshots import encode_memory
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
 from streams.delivery import next_run
-from streams.incident_log import clock_record, outcome_record, read_journal, reset_record
+from streams.incident_log import bulletin_record, clock_record, outcome_record, read_journal, reset_record
 from streams.log import Outgoing, Place, Reader, SourceRecord, Writer
 from streams.outputs import Outputs
 from streams.state_log import STAGE, Record, StateLog, Stored, part_key, part_of
@@ -261,13 +262,18 @@ class IncidentPartition:
         data = orjson.loads(line)
         if "outcome" in data:
             return outcome_record(self._terms.names, OUTCOMES.validate_python(data["outcome"]))
+        if "bulletin" in data:
+            return bulletin_record(self._terms.names, BULLETINS.validate_python(data["bulletin"]))
         reset = Reset(**data["reset"])
         return reset_record(self._terms.names, reset, self._playbook.registry, self._terms.partitions)
 
 
 def _lines(changes: Changes) -> list[bytes]:
-    """Return what is published once and is no state: answers, and orders to the other stages."""
+    """Return what is published once and is no state: answers, bulletins, and orders to the other stages."""
     lines = [orjson.dumps({"outcome": OUTCOMES.dump_python(one, mode="json")}) for one in changes.outcomes]
+    lines += [
+        orjson.dumps({"bulletin": BULLETINS.dump_python(one, mode="json", by_alias=True)}) for one in changes.bulletins
+    ]
     lines += [
         orjson.dumps({"reset": {"rule": one.rule, "subject": one.subject}})
         for one in changes.orders

@@ -133,6 +133,10 @@ class Names:
         """Return the topic of incidents with their checklists."""
         return f"{self.prefix}incidents"
 
+    def bulletins(self) -> str:
+        """Return the topic of what the public is told, and of its drafts."""
+        return f"{self.prefix}bulletins"
+
     def outcomes(self) -> str:
         """Return the topic of the answers to what people did."""
         return f"{self.prefix}actions.outcomes"
@@ -413,6 +417,15 @@ def _incidents(names: Names) -> list[Topic]:
         ),
         compacted(
             names.incidents(), "incident id", "incidents: level, open alerts, checklist; gone 30 days after the end"
+        ),
+        Topic(
+            name=names.bulletins(),
+            key="incident id",
+            partitions=SMALL_PARTITIONS,
+            cleanup=Cleanup.DELETE,
+            retention=ALERT_RETENTION,
+            timestamp_type=TimestampType.APPEND,
+            meaning="messages of CAP 1.2, one chain per incident; those of status Draft are not released",
         ),
         Topic(
             name=names.outcomes(),

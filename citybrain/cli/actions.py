@@ -174,6 +174,19 @@ def end(
     _Desk(broker, exercise, lang, as_json).act("end", by, incident=incident)
 
 
+@app.command()
+def release(
+    incident: Incident,
+    by: By,
+    exercise: Exercise = False,
+    broker: BrokerOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Release the bulletin of an incident to the public; until then there are drafts only."""
+    _Desk(broker, exercise, lang, as_json).act("release", by, incident=incident)
+
+
 class _Desk:
     """Sends one action and waits for its answer."""
 

@@ -22,6 +22,7 @@ from citybrain.zones import ZoneFile, ZoneKindFile
 from rules.ruleset import RuleSet, load_rules
 from rules.shape.file import RuleFile
 from scenarios.actions import ACTIONS
+from scenarios.chain import BULLETINS
 from scenarios.shape import CommonFile, ScriptFile
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
 from simulators.storyline import Storyline
@@ -75,6 +76,7 @@ def pages() -> Iterator[tuple[str, str]]:
         "script-common-file": CommonFile.model_json_schema,
         "alert-state": lambda: ALERT_STATES.json_schema(by_alias=True, mode="serialization"),
         "incident": lambda: INCIDENTS.json_schema(mode="serialization"),
+        "bulletin": lambda: BULLETINS.json_schema(by_alias=True, mode="serialization"),
         "action": lambda: ACTIONS.json_schema(by_alias=True),
         "action-outcome": lambda: OUTCOMES.json_schema(mode="serialization"),
     }

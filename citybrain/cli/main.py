@@ -14,6 +14,7 @@ from citybrain import __version__
 from citybrain.cli import (
     actions,
     alerts,
+    bulletins,
     demo,
     docs,
     doctor,
@@ -51,6 +52,7 @@ app.command(hidden=True)(docs.docs)
 app.add_typer(rules.app, name="rules")
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(bulletins.app, name="bulletins")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(actions.app, name="actions")
 app.add_typer(topics.app, name="topics")

@@ -1,6 +1,6 @@
-"""`citybrain scenario`: list, show and check the scripts of the scenarios."""
+"""`citybrain scenario`: list, show, check and run the scripts of the scenarios."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +11,23 @@ from rich.text import Text
 from citybrain.alerts import Tier
 from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, print_problems, print_table, whole_column
 from citybrain.cli.shared import CatalogOption, catalog_folders, language_of, rules_in_force
-from citybrain.errors import CatalogError, UsageError
+from citybrain.errors import CatalogError, MissingError, UsageError
 from citybrain.i18n import Language, say
 from citybrain.instants import format_duration
 from citybrain.model import Level, Scenario
 from citybrain.problems import sorted_problems
 from rules.ruleset import RuleSet
+from scenarios.expected import FOLDER as EXPECTED
+from scenarios.expected import ExpectedFile, load_expected
+from scenarios.playbook import playbook_of
+from scenarios.practice import Goal, practise
+from scenarios.practice_report import data_of, lines
 from scenarios.script_check import unscripted
 from scenarios.scripts import Scripts, read_scripts, without_drill
 from scenarios.shape import Named, ScriptFile, Stage
+from simulators.storyline import Storyline, load_storyline
 
-app = typer.Typer(help="List, show and check the scripts of the scenarios.", no_args_is_help=True)
+app = typer.Typer(help="List, show, check and run the scripts of the scenarios.", no_args_is_help=True)
 
 
 @app.command(name="list")
@@ -100,6 +106,70 @@ def check_files(
         err.print(say(language, "cli.check_failed", count=failed), style="red")
         raise typer.Exit(1)
     err.print(say(language, "scenario.check_passed", count=passed), style="green")
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Ids of scenarios; default: all that have a drill.", metavar="[NAME]...")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 1,
+    catalog: CatalogOption = None,
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run both storylines of a scenario's drill offline: expected alerts that come or not. Exit 1 for what does not."""
+    language = language_of(lang)
+    rules = rules_in_force(catalog)
+    scripts = scripts_in_force(rules, catalog, language)
+    playbook, folder = playbook_of(rules, scripts), catalog_folders(catalog).storylines
+    failed = count = 0
+    for script in _with_drills(names, scripts, language):
+        if not as_json:
+            out.print(Text.assemble((script.words.in_language(language), "bold"), f"  {script.scenario.value}"))
+        for goal, storyline, expected in _storylines(script, rules, folder, language):
+            found = practise(script.scenario, goal, storyline, expected, rules=rules, playbook=playbook, seed=seed)
+            count += 1
+            failed += not found.is_met
+            if as_json:
+                print_json(data_of(found))
+            else:
+                for line in lines(found, rules.registry, language):
+                    out.print(line, markup=False)
+    if failed:
+        err.print(say(language, "practice.unmet", count=failed), style="red")
+        raise typer.Exit(1)
+    err.print(say(language, "practice.met", count=count), style="green")
+
+
+def _with_drills(names: list[str] | None, scripts: Scripts, language: Language) -> list[ScriptFile]:
+    """Return the scripts that are named, or all with a drill. Raises UsageError, MissingError for one without."""
+    if not names:
+        return [script for script in scripts.scripts.values() if script.drill is not None]
+    chosen = []
+    for name in names:
+        script = next((script for known, script in scripts.scripts.items() if known.value == name), None)
+        if script is None:
+            raise UsageError(f"{name!r} has no script, expected one of {', '.join(scripts.scripts)}")
+        if script.drill is None:
+            raise MissingError(say(language, "practice.no_drill", scenario=name))
+        chosen.append(script)
+    return chosen
+
+
+def _storylines(
+    script: ScriptFile, rules: RuleSet, folder: Path, language: Language
+) -> Iterator[tuple[Goal, Storyline, ExpectedFile | None]]:
+    """Yield the two storylines of a drill. Raises MissingError where it is not said what the first is to raise."""
+    assert script.drill is not None, "only scripts with a drill are run"
+    registry = rules.registry
+    for goal, name in ((Goal.REACHES, script.drill.reaches), (Goal.QUIET, script.drill.quiet)):
+        storyline = load_storyline(name, registry.sites, folder, metrics=registry.metrics)
+        expected = load_expected(name, rules, folder)
+        if goal is Goal.REACHES and (expected is None or not expected.alerts):
+            path = folder / EXPECTED / f"{name}.yaml"
+            raise MissingError(say(language, "practice.no_expectation", storyline=name, path=path))
+        yield goal, storyline, expected
 
 
 def scripts_in_force(rules: RuleSet, catalog: Path | None, language: Language) -> Scripts:

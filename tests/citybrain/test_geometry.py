@@ -11,6 +11,7 @@ from citybrain.geometry import (
     distance_m,
     from_geojson,
     gap_m,
+    outlines,
     point,
     polygon,
     reach_box,
@@ -146,3 +147,12 @@ def test_an_index_agrees_with_asking_every_area():
         lon, lat = dice.uniform(118, 121), dice.uniform(27, 29)
         expected = {name for name, (w, s, e, n) in boxes.items() if w <= lon <= e and s <= lat <= n}
         assert index.containing((lon, lat)) == expected
+
+
+def test_outlines_are_closed_outer_rings_of_all_parts():
+    hole = [[0.5, 0.1], [0.6, 0.1], [0.6, 0.2], [0.5, 0.1]]
+    first, second = [[0, 0], [1, 0], [1, 1], [0, 0]], [[5, 5], [6, 5], [6, 6], [5, 5]]
+    area = from_geojson({"type": "MultiPolygon", "coordinates": [[first], [second]]})
+    assert [ring[0] == ring[-1] for ring in outlines(area)] == [True, True]
+    (ring,) = outlines(from_geojson({"type": "Polygon", "coordinates": [first, hole[::-1]]}))
+    assert ring == [(0, 0), (1, 0), (1, 1), (0, 0)]

@@ -54,6 +54,7 @@ def script(scenario: str, lead: str, **fields) -> ScriptFile:
     return ScriptFile.model_validate({"scenario": scenario, "lead": lead, **texts, "tiers": tiers, **rest, **fields})
 
 
+PUBLIC = {"red": {"zh": "上高地", "en": "Go to high ground."}}
 FLOOD_STEPS = {
     "yellow": [step("patrol", "2h", units=["water"], hazards=["flood"]), step("plan", "3d", hazards=["drought"])],
     "orange": [step("ration", "1d", hazards=["drought"])],
@@ -69,7 +70,12 @@ def registry():
 @pytest.fixture(scope="session")
 def playbook(registry) -> Playbook:
     flood = script(
-        "flood-drought-command", "emergency-mgmt", supporting=["water"], steps=FLOOD_STEPS, resources=["boats", "foam"]
+        "flood-drought-command",
+        "emergency-mgmt",
+        supporting=["water"],
+        steps=FLOOD_STEPS,
+        resources=["boats", "foam"],
+        public=PUBLIC,
     )
     fire = script(
         "fire-rescue", "fire-rescue", steps={}, escalate_after={"orange": "5min", "red": "3min"}, end_after="2h"

@@ -11,7 +11,9 @@ from citybrain.alerts import State, Tier
 from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Level, Scenario, Words
 from rules.ruleset import load_rules
+from rules.trial_zones import with_zones
 from scenarios.actions import End
+from scenarios.expected import load_expected
 from scenarios.incidents import Incidents
 from scenarios.journal import JournalRecord
 from scenarios.playbook import playbook_of
@@ -165,10 +167,12 @@ def test_the_two_that_could_be_misread_state_their_limits(script):
 @each_script
 def test_a_drill_plays_sites_that_the_rules_of_the_scenario_judge(script, rules):
     # A storyline without them would be quiet whatever the rules say.
-    for name in (script.drill.reaches, script.drill.quiet) if script.drill is not None else ():
-        sites = set(taking_part(rules.registry, load_storyline(name, rules.registry.sites)).sites)
-        judged = {site.id for rule in script.rules for site in rules.sites_of(rule)}
-        assert len(sites & judged) >= 3, name
+    for name in (script.drill.reaches, script.drill.quiet):
+        story, expected = load_storyline(name, rules.registry.sites), load_expected(name, rules)
+        in_force = with_zones(rules, expected.zones, start=story.start) if expected is not None else rules
+        plans = [in_force.plan_for(site) for site in taking_part(rules.registry, story).sites.values()]
+        heard = [{*(one.rule.id for one in plan.judges), *(one.rule for one in plan.senders)} for plan in plans]
+        assert sum(not found.isdisjoint(script.rules) for found in heard) >= 3, name
 
 
 # --- What the incident stage makes of them.

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from citybrain.alerts import State
+from citybrain.alerts import MessageType, State
 from citybrain.instants import DAY, MINUTE, SECOND, parse_instant
 from citybrain.model import Level, Scenario
 from rules.inhibition import inhibited
+from scenarios.bulletins import REFERENCES_MAX, UPDATE_EVERY
+from scenarios.chain import BULLETINS, BulletinStatus
 from scenarios.incidents import Incidents
 from scenarios.journal import JournalRecord
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES, Phase
@@ -29,6 +31,7 @@ KINDS = [
     "hand_over",
     "accept",
     "end",
+    "release",
 ]
 
 ROWS = st.lists(
@@ -88,8 +91,8 @@ class Writer:
             "tick": {"incident": incident, "step": ["on-duty", "patrol", "propose", "lessons"][which]},
             "hand_over": {"incident": incident, "to": "duty-08"},
         }
-        fields = said.get(kind) or {"incident" if kind in ("accept", "end") else "alert": alert}
-        if kind in ("accept", "end"):
+        fields = said.get(kind) or {"incident" if kind in ("accept", "end", "release") else "alert": alert}
+        if kind in ("accept", "end", "release"):
             fields = {"incident": incident}
         return self._action(
             kind, by=f"duty-0{7 + which % 2}", number=str(number // 2 if how == 0 else number), **fields
@@ -114,6 +117,7 @@ def said(changes) -> list[bytes]:
         *(ALERT_STATES.dump_json(state, by_alias=True) for state in changes.alerts),
         *(INCIDENTS.dump_json(incident) for incident in changes.incidents),
         *(OUTCOMES.dump_json(outcome) for outcome in changes.outcomes),
+        *(BULLETINS.dump_json(bulletin, by_alias=True) for bulletin in changes.bulletins),
         repr((changes.forgotten_alerts, changes.forgotten_incidents, changes.orders, changes.ignored)).encode(),
     ]
 
@@ -181,3 +185,24 @@ def test_what_holds_after_every_record(playbook, write, rows):
             assert (state.inhibited_by is not None) is (state.identifier in marks)
             assert state.inhibited_by in (None, *marks.get(state.identifier, ()))
         assert len(stage._planned) <= len(stage._due) + 1
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(rows=ROWS)
+def test_what_holds_of_every_chain_of_bulletins(playbook, write, rows):
+    stage, chains = Incidents(playbook), {}
+    for record in write(rows):
+        for bulletin in stage.take(record).bulletins:
+            chain = chains.setdefault(bulletin.incident, [])
+            same = [one for one in chain if one.status is bulletin.status]
+            # Drafts first, then what was released, and nothing after the Cancel.
+            assert (bulletin.message_type is MessageType.ALERT) is (not same)
+            assert not (bulletin.status is BulletinStatus.DRAFT and len(same) < len(chain))
+            assert not any(one.message_type is MessageType.CANCEL for one in chain)
+            assert bulletin.references == tuple(one.reference for one in same)[-REFERENCES_MAX:]
+            assert bulletin.identifier not in {one.identifier for one in chain}
+            if bulletin.message_type is MessageType.UPDATE and bulletin.level.rank <= same[-1].level.rank:
+                assert bulletin.sent >= same[-1].sent + UPDATE_EVERY - SECOND  # `sent` is in whole seconds.
+            chain.append(bulletin)
+    for incident in stage.incidents:
+        assert incident.chain.closed is (incident.phase is Phase.ENDED)

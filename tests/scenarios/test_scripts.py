@@ -144,7 +144,7 @@ def test_a_rule_without_a_script_is_a_fault_at_its_place(rules, folder):
 def test_a_script_without_a_drill_is_to_do(rules, folder):
     path = folder / "fire-rescue.yaml"
     before = {problem.path.name for problem in without_drill(read_scripts(folder, rules)[0])}
-    spoil(path, "drill: {reaches: building-fire, quiet: scenic-saturday}\n", "")
+    spoil(path, "drill: {reaches: building-fire, quiet: busy-kitchen}\n", "")
     found = list(without_drill(read_scripts(folder, rules)[0]))
     assert {problem.path.name for problem in found} == {*before, path.name}
     assert path.name not in before
@@ -156,7 +156,7 @@ def test_a_drill_may_name_storylines_of_another_folder(rules, folder, tmp_path):
     stories.mkdir()
     path = folder / "fire-rescue.yaml"
     assert {problem.code for problem in read_scripts(path, rules, stories)[1]} == {"R314"}
-    for name in ("building-fire", "scenic-saturday"):
+    for name in ("building-fire", "busy-kitchen"):
         (stories / f"{name}.yaml").touch()
     assert read_scripts(path, rules, stories)[1] == []
 

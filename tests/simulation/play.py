@@ -15,7 +15,7 @@ from scenarios.scripts import Scripts
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
 from streams.area_fold import AreaFold
 from streams.area_partition import GIVE_UP_AFTER
-from streams.incident_log import action_record, read_journal
+from streams.incident_log import action_record, bulletin_record, read_journal
 from streams.log import Outgoing
 from streams.outputs import Outputs
 from streams.signal_log import KIND_HEADER, Kind, read_bundle
@@ -23,7 +23,7 @@ from streams.signal_log import KIND_HEADER, Kind, read_bundle
 RECORDS = 60  # Moments of a story at which something comes.
 SETTLE_TURNS_MAX = 100_000
 LATE = 6 * HOUR
-_OF_INCIDENTS = {"s.alerts.state", "s.incidents", "s.actions.outcomes"}
+_OF_INCIDENTS = {"s.alerts.state", "s.incidents", "s.actions.outcomes", "s.bulletins"}
 PATIENCE = (GIVE_UP_AFTER, 1_000 * HOUR)
 
 
@@ -219,13 +219,14 @@ def _area_differences(
 def _incident_differences(here: Any, world: Any) -> list[str]:
     """Fold the journal in one go; compare what is held, published and answered."""
     owner = here.processes[here.owners[world.INCIDENTS]].tasks[world.INCIDENTS].partition
-    fold, answers = Incidents(here.playbook), set()
+    fold, answers, bulletins = Incidents(here.playbook), set(), []
     states: dict[str, dict[bytes, bytes | None]] = {world.NAMES.alert_states(): {}, world.NAMES.incidents(): {}}
     for entry in here.feed_log(world.INCIDENTS).between(0, owner.next_offset):
         record = read_journal(world.source(entry, world.INCIDENTS))
         assert record is not None
         changes = fold.take(record)
         answers |= {orjson.dumps(OUTCOMES.dump_python(one, mode="json")) for one in changes.outcomes}
+        bulletins += changes.bulletins
         alerts, incidents = states.values()
         alerts |= {one.identifier.encode(): ALERT_STATES.dump_json(one, by_alias=True) for one in changes.alerts}
         incidents |= {one.id.encode(): INCIDENTS.dump_json(one, by_alias=True) for one in changes.incidents}
@@ -241,6 +242,11 @@ def _incident_differences(here: Any, world: Any) -> list[str]:
             key: value and orjson.loads(value) for key, value in wanted.items()
         }:
             faults.append(f"{topic} ends otherwise")
+    wanted_bulletins = {bulletin_record(world.NAMES, one).value for one in bulletins}
+    found_bulletins = {entry.value for entry in here.logs[world.NAMES.bulletins(), 0].entries}
+    here.seen["bulletins"] += len(wanted_bulletins)
+    if wanted_bulletins != found_bulletins:
+        faults.append(f"bulletins: {len(wanted_bulletins)} wanted, {len(found_bulletins)} found")
     given = {orjson.dumps(orjson.loads(entry.value)) for entry in here.logs[world.NAMES.outcomes(), 0].entries}
     if given != answers:
         faults.append(f"answers: {sorted(given ^ answers)[:2]}")
