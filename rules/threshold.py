@@ -62,7 +62,7 @@ class Tighten:
 class Memory:
     """What is remembered of one site: the streak of every rung, and the newest sample of every measure."""
 
-    streaks: list[Run]
+    streaks: list[Run]  # Empty until it is judged for the first time: at most sites a rule never is.
     newest_at: list[int]  # Kept while an alert is open, to see gaps; 0 before the first.
     histories: Histories  # By the place of the measure that is set against its own past.
     runs: list[Run]  # Of the conditions that have a `for` or `repeated`, in the order of the judge's `timed`.
@@ -153,9 +153,11 @@ class ThresholdJudge:
 
     def new_memory(self, _zones: Sequence[str] = ()) -> Memory:
         """Return a memory without any streak."""
-        streaks = [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
         runs = [new_run(one.holding) for one in self.timed if one.holding is not None]
-        return Memory(streaks, [0] * len(self.measures), new_histories(self.measures), runs)
+        return Memory([], [0] * len(self.measures), new_histories(self.measures), runs)
+
+    def _new_streaks(self) -> list[Run]:
+        return [new_run(rung.holding) for limit in self.limits for rung in limit.rungs]
 
     def _see_what_may_rest(self) -> None:
         """Find out per limit which values leave it as it is, or how long it stays so."""
@@ -217,6 +219,7 @@ class ThresholdJudge:
 
     def judge(self, memory: Memory, view: SiteView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the site's measures as of the instant."""
+        memory.streaks = memory.streaks or self._new_streaks()
         if memory.histories:
             settle_all(self.measures, memory.histories, view.series)
         measured, held = self._measure(memory, view, instant), NONE_HELD
@@ -265,7 +268,7 @@ class ThresholdJudge:
 
     def dump(self, memory: Memory) -> Any:
         """Return the memory as plain data, without the histories, which outlive it."""
-        streaks, runs = memory.streaks, memory.runs
+        streaks, runs = memory.streaks or self._new_streaks(), memory.runs
         return [[streak.dump() for streak in streaks], memory.newest_at, [run.dump() for run in runs], self.layout]
 
     def load(self, data: Any) -> Memory:
@@ -274,8 +277,11 @@ class ThresholdJudge:
         memory = self.new_memory()
         if layout != self.layout:
             return memory
-        for streak, dumped in zip(memory.streaks, streaks, strict=True):
-            streak.load(dumped)
+        fresh = self._new_streaks()
+        if streaks != [streak.dump() for streak in fresh]:
+            memory.streaks = fresh
+            for streak, dumped in zip(fresh, streaks, strict=True):
+                streak.load(dumped)
         memory.newest_at = list(newest_at)
         for run, dumped in zip(memory.runs, runs, strict=True):
             run.load(dumped)
