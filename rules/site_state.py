@@ -261,8 +261,7 @@ def _dump_alert(alert: Alert) -> list[Any]:
         alert.leaving,
         alert.clearing,
         (flapping.weight, flapping.at, flapping.is_on),
-        # What was cleared is inactive, and so the next judgement says, which a restart may bring earlier.
-        alert.state.value if alert.state and alert.state is not State.CLEARED else None,
+        alert.state.value if alert.state is not None else None,
     ]
 
 
