@@ -15,11 +15,10 @@ from operator import mul, sub
 from statistics import median
 from typing import NamedTuple
 
-from citybrain.instants import HOUR, MINUTE
+from citybrain.instants import HOUR, LOCAL_OFFSET, MINUTE
 from rules.cycles import Cycle
 from rules.series import Series
 
-_ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
@@ -84,7 +83,7 @@ class Own:
 
     def slot_of(self, instant: int) -> int:
         """Return the number of the slot, of the city's own time, that an instant lies in."""
-        return (instant + _ZONE) // self.width
+        return (instant + LOCAL_OFFSET) // self.width
 
     def numbers_before(self, instant: int) -> list[int]:
         """Return the slots that count at an instant, newest first; its own is none of them."""
