@@ -14,7 +14,7 @@ from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
-HELD = -1  # Before all judges of the same time.
+HELD, TELL = -2, -1  # Before all judges of the same time, and what is told again after what was held for it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A judge that is to be asked again although nothing came, or readings that were held for long enough."""
+    """A judge to be asked again although nothing came, readings held for long enough, or a site to be told of."""
 
     site: str
-    place: int  # Of the judge in its site's plan, or HELD.
+    place: int  # Of the judge in its site's plan, HELD or TELL.
     at: int
 
 

@@ -85,6 +85,7 @@ class ThresholdJudge:
     series_keys: tuple[str, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
+    minds_calendar: bool = field(init=False)  # Whether it must be asked when its calendar turns though nothing comes.
     has_operands: bool = field(init=False)
     lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
@@ -144,6 +145,8 @@ class ThresholdJudge:
         )
         object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
+        holds_limits = any(self.measures[limit.measure].speaks_on_change for limit in self.limits)
+        object.__setattr__(self, "minds_calendar", self.active is not None and holds_limits)
 
     def _layout(self) -> str:
         """Return what tells which rung or condition each run of a memory belongs to."""
@@ -367,6 +370,11 @@ class ThresholdJudge:
             holdings += [condition.holding for condition in self.timed if condition.holding is not None]
             grows_in = wake_in(holdings, (*memory.streaks, *memory.runs), instant)
             waits += [grows_in] if grows_in is not None else []
+        if self.minds_calendar and any(
+            self.may_be_met(view, key, instant) for key, _ in self.lowest if key in view.series
+        ):
+            turn = self.active.turns_after(instant) if self.active is not None else None
+            waits += [turn - instant] if turn is not None else []
         return min((wait for wait in waits if wait > 0), default=None)
 
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:

@@ -53,6 +53,7 @@ class AreaJudge:
     silent_after: dict[str, int] = field(init=False)
     deciding: tuple[int, ...] = field(init=False)  # The measures that may let an alert go.
     has_wakes: bool = field(init=False)
+    holds_limits: bool = field(init=False)  # Whether a limit is on what holds until the next value comes.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
     series_keys: ClassVar[tuple[str, ...]] = ()
@@ -74,6 +75,8 @@ class AreaJudge:
         object.__setattr__(self, "stirring", self._stirring())
         wakes = any(one.spec.speaks_on_change or one.alerts is not None for one in self.measures)
         object.__setattr__(self, "has_wakes", wakes)
+        holds_limits = any(self.measures[limit.measure].spec.speaks_on_change for limit in self.limits)
+        object.__setattr__(self, "holds_limits", holds_limits)
 
     def new_memory(self, _zones: Sequence[str] = ()) -> AreaMemory:
         """Return a memory without any streak."""
@@ -426,4 +429,8 @@ class AreaJudge:
             for one, records in zip(self.measures, view.records, strict=True)
             if one.alerts is not None
         ]
-        return min((wait for wait in (streaks, *drops) if wait is not None and wait > 0), default=None)
+        turn = None
+        if self.active is not None and memory.is_near and self.holds_limits:
+            turn = self.active.turns_after(instant)
+        waits = (streaks, *drops, turn - instant if turn is not None else None)
+        return min((wait for wait in waits if wait is not None and wait > 0), default=None)

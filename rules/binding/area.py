@@ -101,7 +101,11 @@ class AreaBinder(LimitsBinder):
         named = Named(self._named.of_site, frozenset())
         if not ground.changes(named):
             return whole
-        seasons = Seasons(lambda at: ground.key_at(named, at), lambda at: self._sender(ground.as_of(at)))
+        seasons = Seasons(
+            lambda at: ground.key_at(named, at),
+            lambda at: self._sender(ground.as_of(at)),
+            lambda at: ground.turns_after(named, at),
+        )
         return replace(whole, as_of=seasons)
 
     def _sender(self, site: SiteHere) -> Sender:
@@ -170,7 +174,8 @@ class AreaBinder(LimitsBinder):
             then = ground.as_of(instant)
             return self._judge(group, then, aligned(limits, self._group_limits(group, then)))
 
-        seasons = Seasons(lambda instant: ground.key_at(self._named, instant), judge_of)
+        named = self._named
+        seasons = Seasons(lambda at: ground.key_at(named, at), judge_of, lambda at: ground.turns_after(named, at))
         return BoundGroup(group, seasonal_area(whole, seasons))
 
     def _measures(self, group: Group, here: GroupHere) -> tuple[AreaMeasure, ...]:
