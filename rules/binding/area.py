@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from citybrain.instants import MINUTE
-from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
 from citybrain.registry import Registry
@@ -269,8 +268,13 @@ class AreaBinder(LimitsBinder):
             across = Across.MAX  # Of the one station that is nearest.
         if across is None or entry.alerts:
             return None
-        grows = entry.metric is not None and self._registry.metrics[entry.metric].shape is Shape.INCREMENT
-        return aggregate(across, counted, grows=grows and entry.minus is None)
+        return aggregate(across, counted, grows=self._is_never_negative(entry))
+
+    def _is_never_negative(self, entry: AreaMeasureEntry) -> bool:
+        """Tell whether no site can take anything off a sum: a part of it is a lower bound then."""
+        is_level = entry.change_over is None and entry.slope_over is None
+        is_plain = entry.minus is None and entry.sigmas_from is None
+        return entry.metric is not None and self._registry.metrics[entry.metric].range[0] >= 0 and is_level and is_plain
 
     def _counted(self, entry: AreaMeasureEntry) -> Counted | None:
         if entry.sites_where is None:
