@@ -109,7 +109,13 @@ class ThresholdJudge:
 
     def __post_init__(self) -> None:
         keys = tuple(dict.fromkeys(spec.series for spec in self.measures))
-        silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        levels = [rung.conditions for limit in self.limits for rung in limit.rungs]
+        going = {limit.measure for limit in self.limits} | asked_by(self.clear_when, tighten, *levels)
+        against = {self.measures[place].operand_place for place in going}
+        # Not what `only_while` alone asks for: unknown it counts as met, so that nothing is missed for want of it.
+        by = [self.measures[place] for place in sorted(going | {place for place in against if place is not None})]
+        silences = {spec.series: spec.silent_for for spec in by if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
         # What does not meet the rung that is met most easily meets none.
@@ -120,8 +126,6 @@ class ThresholdJudge:
             if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
-        tighten = self.tighten.conditions if self.tighten is not None else None
-        levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
         are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
         object.__setattr__(self, "lead", int(are_means))
@@ -399,8 +403,12 @@ class ThresholdJudge:
 
 def deciding(limits: Sequence[Limit], clear_when: Conditions | None) -> tuple[int, ...]:
     """Return the measures that decide when an alert goes down: those of limits and of `clear_when`, not of gates."""
-    members = clear_when.members if clear_when is not None else ()
-    return tuple(sorted({limit.measure for limit in limits} | {member.measure for member in members}))
+    return tuple(sorted({limit.measure for limit in limits} | asked_by(clear_when)))
+
+
+def asked_by(*all_conditions: Conditions | None) -> set[int]:
+    """Return the measures that any of some conditions is about."""
+    return {member.measure for some in all_conditions if some is not None for member in some.members}
 
 
 def strictly_good(comparison: Comparison) -> Comparison:

@@ -22,7 +22,7 @@ from rules.repeated import Tally
 from rules.rule import Finding, Rule
 from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in, wake_in
 from rules.signals import Signal
-from rules.threshold import Limit, Memory, Rung, Tighten, deciding, is_met, strictly_good, taken
+from rules.threshold import Limit, Memory, Rung, Tighten, asked_by, deciding, is_met, strictly_good, taken
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
 
@@ -98,8 +98,12 @@ class AreaJudge:
         return False
 
     def is_blind(self, view: AreaView) -> bool:
-        """Tell whether a measure of a limit has nobody left to speak, or a silent site that mattered."""
-        return any(self._is_blind(limit, view) for limit in self.limits)
+        """Tell whether what an alert goes by has nobody left to speak, or a limit a silent site that mattered."""
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        asked = asked_by(self.clear_when, tighten, *(rung.conditions for _, rung, _ in self._rungs()))
+        return any(self._is_blind(limit, view) for limit in self.limits) or any(
+            self._is_mute(place, self._silent(place, view), view) for place in asked
+        )
 
     def judge(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group as of the instant."""
@@ -404,20 +408,25 @@ class AreaJudge:
     def _is_blind(self, limit: Limit, view: AreaView) -> bool:
         place = limit.measure
         one, rung = self.measures[place], limit.rungs[0]
-        silent = [
-            site
-            for site in view.values[place]
-            if (span := self.silent_after.get(member_key(place, site))) is not None
-            and view.silence(member_key(place, site)) >= span
-        ]
-        if not silent:
-            return False
-        if len(silent) == len(view.values[place]):
+        silent = self._silent(place, view)
+        if self._is_mute(place, silent, view):
             return True
         good = strictly_good(limit.comparison)
         return one.is_per_site and any(
             compare(set_against(one.spec, view.values[place][site], ()), good, rung.leave) is False for site in silent
         )
+
+    def _silent(self, place: int, view: AreaView) -> list[str]:
+        """Return the sites that have been silent for too long for what they said to be known."""
+        spans = {site: self.silent_after.get(member_key(place, site)) for site in view.values[place]}
+        return [
+            site for site, span in spans.items() if span is not None and view.silence(member_key(place, site)) >= span
+        ]
+
+    @staticmethod
+    def _is_mute(place: int, silent: Sequence[str], view: AreaView) -> bool:
+        """Tell whether every site that ever said anything of a measure is silent."""
+        return bool(silent) and len(silent) == len(view.values[place])
 
     def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int) -> int | None:
         """Return when it will be otherwise although nothing comes: a streak grows long enough, an alert grows old."""

@@ -206,6 +206,27 @@ def test_a_group_that_falls_silent_altogether_is_not_clear(rig):
     assert driven.seen == ["0 blue firing", "1.75 blue firing no_data"]
 
 
+def test_a_group_whose_end_falls_silent_is_marked_and_for_its_gate_it_is_not(rig):
+    # Gas is heard all the time; the station of the dust fell silent with its reading of minute 0 (3.5 periods of 1 h).
+    fields = {
+        "measure": None,
+        "at_least": None,
+        "measures": {
+            "gas": {"metric": "combustible_gas", "across": "max"},
+            "dust": {"metric": "pm10_1h", "from": {"kind": "air-station", "within": "50 km"}, "across": "max"},
+        },
+        "limits": [{"measure": "gas", "at_least": {"blue": "10 %LEL"}}],
+    }
+    condition = [{"measure": "dust", "below": "500 µg/m3"}]
+    ended, gated = rig(**fields, clear_when=condition), rig(**fields, only_while=condition)
+    for driven in (ended, gated):
+        driven.send(0, {"aq-liandu-1": {"pm10_1h": 50.0}})
+        for minute in range(1, 230):
+            driven.gas(minute, 40, 40, 40, 40)
+    assert ended.seen == ["1 blue firing", "210 blue firing no_data"]
+    assert gated.seen == ["1 blue firing"]
+
+
 def test_silence_is_a_measure_of_its_own(rig):
     driven = rig(
         measure={"silence": True, "across": "share", "sites_where": {"above": "3 periods"}},
