@@ -81,6 +81,15 @@ class AreaBinder(LimitsBinder):
         """Return what the author calls a measure."""
         return self._names[place]
 
+    def positions_of(self, name: str) -> list[list[tuple[float, float]]]:
+        """Return where the sites of a measure stand, for each group that has a limit on it."""
+        place = self._names.index(name)
+        return [
+            [member.position for member in bound.judge.measures[place].members.values()]
+            for bound in self.groups
+            if any(limit.measure == place for limit in bound.judge.limits)
+        ]
+
     def spans_of(self, group: Group) -> Spans | None:
         """Return when the group's temporary zone arms the rule; None: always."""
         active = self._area.active
@@ -301,10 +310,11 @@ class AreaBinder(LimitsBinder):
 
     def _quorums(self, entry: LimitEntry, limit: Limit, members: int) -> tuple[Quorum, ...]:
         written = (self._written_quorum(entry, level_of(rung.rank)) for rung in limit.rungs)
-        return tuple(_quorum(one, members) for one in written)
+        return tuple(quorum_of(one, members=members) for one in written)
 
 
-def _quorum(entry: QuorumEntry | None, members: int) -> Quorum:
+def quorum_of(entry: QuorumEntry | None, *, members: int) -> Quorum:
+    """Return how many sites of a group with so many members must agree; one where nothing is written."""
     if entry is None:
         return Quorum()
     if entry.share is not None:
