@@ -238,6 +238,11 @@ def _in_part(spec: Measure, series: Series, found: Measured) -> Measured:
     return found._replace(bound=Bound.AT_LEAST if is_bound else Bound.NOTHING)
 
 
+def is_in_part(spec: Measure, found: Measured) -> bool:
+    """Tell whether a value is the worst of the items of an instant that have come so far."""
+    return spec.step is Step.NEWEST and found.bound is Bound.AT_LEAST
+
+
 def _first_read(spec: Measure, series: Series, newest_at: int) -> int:
     """Return the instant of the first sample that a known measure may read."""
     if spec.step is Step.NEWEST or spec.take is Take.LAST:

@@ -13,7 +13,7 @@ from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held,
 from rules.forecast import with_outlook
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import Measure, Measured, Step, Take, looks_again_in, was_unknown, window_start
+from rules.measures import Measure, Measured, Step, Take, is_in_part, looks_again_in, was_unknown, window_start
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
@@ -240,12 +240,13 @@ class ThresholdJudge:
         is_armed = self.active is None or self.active.holds(instant - self.lead)
         scale = self._scale(measured, held)
         rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
-        sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
+        sides, is_clear, broke_off, is_part = UNKNOWN_SIDES, None, False, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, view, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
+            is_part = any(is_in_part(self.measures[place], measured[place]) for place in self.deciding)
         wake_in = self._wake_in(memory, view, instant) if self.has_wakes else None
-        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
+        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, is_part, wake_in)),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
@@ -351,7 +352,7 @@ class ThresholdJudge:
         broke_off = False
         for place in self.deciding:
             spec, found, before = self.measures[place], measured[place], memory.newest_at[place]
-            if found.value is None or found.newest_at <= before:
+            if found.value is None or found.newest_at <= before or is_in_part(spec, found):
                 continue
             if spec.speaks_on_change:
                 is_missing = was_unknown(spec, view.series[spec.series], before, found.newest_at)

@@ -17,7 +17,7 @@ from rules.calendar import Armed
 from rules.conditions import Comparison, Condition, Conditions, Test, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Bound, Measured, set_against
+from rules.measures import UNKNOWN, Bound, Measured, is_in_part, set_against
 from rules.repeated import Tally
 from rules.rule import Finding, Rule
 from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in, wake_in
@@ -113,12 +113,13 @@ class AreaJudge:
         is_armed = self.active is None or self.active.holds(instant)
         rank, since = self._climb(memory, look, is_armed=is_armed)
         memory.is_near = self._is_near(look)
-        sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
+        sides, is_clear, broke_off, is_part = UNKNOWN_SIDES, None, False, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, look)
             sides, is_clear = self._good_side(look), self._is_clear(look)
+            is_part = any(self._in_part(place, look) for place in self.deciding)
         wake_in = self._wake_in(memory, view, instant)
-        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
+        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, is_part, wake_in)),)
 
     def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank, with the sites or alerts that do."""
@@ -394,6 +395,8 @@ class AreaJudge:
         broke_off = False
         for place in self.deciding:
             one = self.measures[place]
+            if self._in_part(place, look):
+                continue
             found = [values[place] for values in look.now.values()] if one.is_per_site else [look.group[place]]
             newest_at = max((each.newest_at for each in found if each.value is not None), default=0)
             before = memory.newest_at[place]
@@ -404,6 +407,13 @@ class AreaJudge:
             broke_off |= before > 0 and has_gaps and gap > GAP_PERIODS_MAX * one.spec.period
             memory.newest_at[place] = newest_at
         return broke_off
+
+    def _in_part(self, place: int, look: Look) -> bool:
+        """Tell whether the number is not known as a site has sent but some of the items of its newest instant."""
+        one, said = self.measures[place], look.said[place]
+        if not one.is_per_site and look.group[place].bound is Bound.EXACT:
+            return False
+        return any(is_in_part(one.spec, said[site]) for site in look.known[place])
 
     def _is_blind(self, limit: Limit, view: AreaView) -> bool:
         place = limit.measure

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citybrain.codec import encode_event
+from citybrain.model import Reading
 from rules.areas.judge import AreaJudge
 
 WINDOW = {"metric": "combustible_gas", "over": "2min", "take": "mean"}
@@ -40,6 +41,24 @@ def test_a_site_that_does_not_know_any_more_ends_nothing(rig):
     for step in range(6, 12):
         driven.gas(step / 2, None, 0)
     assert [line for line in driven.seen if "cleared" in line] == []
+
+
+@pytest.mark.parametrize("across", [None, "mean"])
+def test_a_timer_runs_on_while_the_items_of_an_index_arrive_one_by_one(rig, across):
+    # O3 210 µg/m³ is an index of 105; every hour the six items come in records of their own, O3 first.
+    near = {"kind": "air-station", "within": "50 km"} if across else {"nearest": "air-station", "within": "50 km"}
+    measure = {"derived": "aqi_1h", "edition": "hj633-2026", "from": near, **({"across": across} if across else {})}
+    driven = rig(measure=measure, at_least={"blue": "120 index"}, keep_firing_for="2h")
+    stations = sorted({site for plan in driven.rules.areas.plan.plans.values() for site in plan.members[0]})
+    rest = dict.fromkeys(("so2_1h", "no2_1h", "co_1h", "pm10_1h", "pm25_1h"), 1.0)
+    for hour, ozone in enumerate((400.0, 210.0, 210.0, 210.0)):
+        driven.wait(hour * 60)
+        at = driven.now
+        for number, (item, value) in enumerate({"o3_1h": ozone, **rest}.items()):
+            for site in stations:
+                driven._move(at + number * 500, Reading(site, at, {item: value}))
+        driven.now = at + 2500
+    assert set(driven.seen) == {"0 blue firing", "180 blue cleared"}  # At each chemical area.
 
 
 def test_one_bad_sample_of_many_sites_is_no_evidence(rig):
