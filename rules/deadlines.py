@@ -14,6 +14,7 @@ from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
+CATCH_UP_MAX = 10 * SECOND  # So long may a burst of old values take [E].
 HELD, TELL = -2, -1  # Before all judges of the same time, and what is told again after what was held for it.
 
 
@@ -34,6 +35,16 @@ class Wake:
     site: str
     place: int  # Of the judge in its site's plan, HELD or TELL.
     at: int
+
+
+def look_again_at(instant: int, wait: int, *, at: int) -> int:
+    """Return when to look again at what was judged as of an instant, though nothing comes, on the log's own time.
+
+    Where that time is past already, the value was long on its way, and later ones may follow it at once: judged by the
+    first of them alone, what was over long ago would be raised.
+    """
+    due = instant + wait
+    return due if due >= at else at + CATCH_UP_MAX
 
 
 class LogClock:

@@ -20,7 +20,7 @@ from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.model import Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import HELD, TELL, LogClock, Silence
+from rules.deadlines import HELD, TELL, LogClock, Silence, look_again_at
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
@@ -325,7 +325,7 @@ class Engine:
         wait = sender.looks_again_in(state, instant) if sender.has_wakes else None
         if wait is None:
             return
-        due = max(at, instant + wait)
+        due = look_again_at(instant, wait, at=at)
         if state.tell_at is None or due < state.tell_at:
             state.tell_at = due
             self._clock.schedule_wake(state.id, TELL, due)

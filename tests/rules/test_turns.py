@@ -111,3 +111,22 @@ def test_a_value_that_meets_no_limit_waits_for_no_hours(rig, city):
     driven.wait(61)
     (standing,) = driven.engine._sites[detector.id].standings
     assert standing.wake_at is None
+
+
+@pytest.mark.parametrize(
+    ("burst", "expected"),
+    [
+        # It was over after five minutes: judged after the first record alone it would be raised.
+        pytest.param([(0, 1.0), (5, 0.0)], [], id="over long ago"),
+        pytest.param([(0, 1.0), (5, 0.0), (10, 1.0)], ["60.17 blue firing"], id="on again, and no word since"),
+        pytest.param([(0, 1.0)], ["60.1667 blue firing"], id="one late value"),
+        pytest.param([(0, 1.0), (50, 1.0), (55, 0.0)], ["50 blue firing", "55 blue cleared"], id="as it was live"),
+    ],
+)
+def test_a_burst_of_old_values_is_judged_when_it_has_come(rig, city, burst, expected):
+    detector = next(site for site in city.sites.values() if site.kind == "smoke-detector")
+    driven = rig(**SMOKE, where={"site": [detector.id]}, for_="30min")
+    for number, (minute, value) in enumerate(burst):
+        driven.send(60 + number / 600, {"smoke_alarm": value}, site=detector.id, observed=minute)
+    driven.wait(90)
+    assert driven.seen == expected

@@ -136,3 +136,16 @@ def test_a_dated_attribute_of_a_site_changes_what_is_told(shipped, area_rig, rea
     driven.send(10, {PARK: {"occupied": 190}})
     driven.wait(65)
     assert driven.seen == ["60 blue firing"]
+
+
+def test_a_burst_of_old_values_moves_no_window_before_it_has_come(rig):
+    # Late_max is 30 min. Full from minute 40 to 42 only; the records come at minute 60, a tenth of a second apart.
+    driven = rig(**BUSY)
+    full(driven, 0, 0)
+    driven.wait(60)
+    for number, (minute, occupied) in enumerate(((40, 420), (42, 0))):
+        at = driven.now + number * 100
+        driven._move(at, Reading(PARK, driven.now - (60 - minute) * MINUTE, {"occupied": occupied}))
+    driven.now += 100
+    driven.wait(90)
+    assert driven.seen == []
