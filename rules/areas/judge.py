@@ -4,7 +4,7 @@ A limit on a measure of each site is met by the group when enough of its sites m
 How long it is met is counted for the group: somewhere in the area it was so, without a break.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -109,6 +109,7 @@ class AreaJudge:
         """Judge the group as of the instant."""
         look = look_at(self.measures, self.sites, view, instant)
         note_all(self.timed, memory.runs, look.group)
+        self._break_off(memory, look)
         look = self._settled(memory, look)
         is_armed = self.active is None or self.active.holds(instant)
         rank, since = self._climb(memory, look, is_armed=is_armed)
@@ -118,7 +119,7 @@ class AreaJudge:
             broke_off = self._note_gaps(memory, look)
             sides, is_clear = self._good_side(look), self._is_clear(look)
             is_part = any(self._in_part(place, look) for place in self.deciding)
-        wake_in = self._wake_in(memory, view, instant)
+        wake_in = self._wake_in(memory, view, instant, is_open=is_open or rank > 0)
         return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, is_part, wake_in)),)
 
     def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -251,12 +252,26 @@ class AreaJudge:
             found = self._standing_for(limit, meeting, look)
             if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
                 note(streak, verdict, found.newest_at, rung.holding)
+            if verdict is None and self._is_lost(limit, rung, found, look) and not isinstance(streak, Tally):
+                streak.break_off()
             if streak.since is not None:
                 has_enough = rung.is_judged and is_enough(streak, self._asked(limit, rung, look))
                 since = streak.since if since is None else min(since, streak.since)
                 rank = max(rank, rung.rank) if has_enough else rank
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
+
+    def _break_off(self, memory: AreaMemory, look: Look) -> None:
+        """End the runs of conditions on what speaks only on change that is too old to be known."""
+        for condition, run in zip(self.timed, memory.runs, strict=True):
+            is_held = self.measures[condition.measure].spec.speaks_on_change
+            if is_held and condition.test_now(look.group) is None and not isinstance(run, Tally):
+                run.break_off()
+
+    def _is_lost(self, limit: Limit, rung: Rung, found: Measured, look: Look) -> bool:
+        """Tell whether what speaks only on change is too old to be known: nobody knows if it still meets the rung."""
+        is_held = self.measures[limit.measure].spec.speaks_on_change
+        return is_held and compare(found, limit.comparison, rung.value * look.scale) is not True
 
     def _asked(self, limit: Limit, rung: Rung, look: Look) -> Holding:
         """Return what is asked: sites that agree need no second sample."""
@@ -408,6 +423,15 @@ class AreaJudge:
             memory.newest_at[place] = newest_at
         return broke_off
 
+    def _ages(self, view: AreaView, instant: int) -> Iterator[int]:
+        """Yield in how many milliseconds what holds at a site will be too old to be known."""
+        for place in {*self.deciding, *(condition.measure for condition in self.timed)}:
+            one = self.measures[place]
+            for site, found in view.values[place].items() if one.spec.speaks_on_change else ():
+                silent_for = one.members[site].silent_for
+                if silent_for is not None:
+                    yield found.newest_at + silent_for + 1 - instant
+
     def _in_part(self, place: int, look: Look) -> bool:
         """Tell whether the number is not known as a site has sent but some of the items of its newest instant."""
         one, said = self.measures[place], look.said[place]
@@ -438,7 +462,7 @@ class AreaJudge:
         """Tell whether every site that ever said anything of a measure is silent."""
         return bool(silent) and len(silent) == len(view.values[place])
 
-    def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int) -> int | None:
+    def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> int | None:
         """Return when it will be otherwise although nothing comes: a streak grows long enough, an alert grows old."""
         holdings = [rung.holding for _, rung, _ in self._rungs()]
         holdings += [condition.holding for condition in self.timed if condition.holding is not None]
@@ -451,5 +475,6 @@ class AreaJudge:
         turn = None
         if self.active is not None and memory.is_near and self.holds_limits:
             turn = self.active.turns_after(instant)
-        waits = (streaks, *drops, turn - instant if turn is not None else None)
+        ages = self._ages(view, instant) if memory.has_streak or is_open or self.timed else ()
+        waits = (streaks, *drops, *ages, turn - instant if turn is not None else None)
         return min((wait for wait in waits if wait is not None and wait > 0), default=None)

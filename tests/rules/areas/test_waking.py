@@ -6,11 +6,14 @@ The car park of the city hall has 420 spaces; a reading holds for an hour, and t
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from citybrain.attributes import DatedEntry, parse_attribute
-from citybrain.instants import MINUTE
+from citybrain.instants import MINUTE, parse_instant
 from citybrain.model import Reading
 
+START = parse_instant("2026-06-20T08:00:00+08:00")
 PARK = "pk-cityhall"
 BUSY = {
     "where": {"site": [PARK]},
@@ -149,3 +152,75 @@ def test_a_burst_of_old_values_moves_no_window_before_it_has_come(rig):
     driven.now += 100
     driven.wait(90)
     assert driven.seen == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param((0, 50, 100), ["70 blue firing"], id="known all the time"),
+        pytest.param((0, 80, 130), ["150 blue firing"], id="unknown from 60 to 80"),
+        pytest.param((0, 60, 115), ["70 blue firing"], id="said again in the last moment"),
+    ],
+)
+@pytest.mark.parametrize("across", [None, "max"])
+def test_for_does_not_run_through_time_of_which_nothing_is_known(rig, sent, expected, across):
+    # What was said holds for an hour.
+    measure = {"derived": "occupancy", **({"across": across} if across else {})}
+    driven = rig(**{**BUSY, "measure": measure, "for_": "70min"})
+    for minute in sent:
+        full(driven, minute)
+    driven.wait(155)
+    assert driven.seen == expected
+
+
+@pytest.mark.parametrize("end", [{"keep_firing_for": "70min"}, {"clear_when": [{"for": "70min"}]}], ids=["keep", "for"])
+def test_no_time_that_ends_an_alert_runs_while_nothing_is_known(rig, end):
+    # Empty from 30 on, unknown from 90 to 95: good for seventy minutes at 165.
+    measure = {"derived": "occupancy", "across": "max"}
+    if "clear_when" in end:
+        end = {"clear_when": [{"measure": "value", "below": "80 %", "for": "70min"}]}
+    driven = rig(**{**BUSY, "measure": measure, **end})
+    for minute, share in ((0, 1), (30, 0), (95, 0), (150, 0)):
+        full(driven, minute, share)
+    driven.wait(170)
+    assert [line for line in driven.seen if line == "0 blue firing" or "cleared" in line] == [
+        "0 blue firing",
+        "165 blue cleared",
+    ]
+
+
+def test_a_site_tells_what_it_is_by_the_season(shipped, area_rig, read_area_rules):
+    # The same stage lies 1 m over the limit of the morning, and 1 m under the one from 09:00 on.
+    gauge = next(site for site in shipped.sites.values() if site.kind == "river-gauge")
+    entries = ({"hours": "00:00-09:00", "value": "10 m"}, {"hours": "09:00-24:00", "value": "12 m"})
+    dated = parse_attribute(tuple(DatedEntry.model_validate(entry) for entry in entries), "m")
+    site = replace(gauge, attributes={**gauge.attributes, "warning_stage": dated}, is_dated=True)
+    registry = replace(shipped, sites={**shipped.sites, gauge.id: site})
+    measure = {"metric": "stage", "minus": {"site": "warning_stage"}, "across": "max"}
+    rule = {"id": "aa-01", "type": "area", "where": {"site": [gauge.id]}, "group_by": "county", "measure": measure}
+    driven = area_rig(read_area_rules(registry, {**rule, "at_least": {"blue": "0.5 m"}}))
+    for minute in range(0, 66, 5):
+        driven.send(minute, {gauge.id: {"stage": 11.0}})
+    assert driven.seen == ["0 blue firing", "60 blue cleared"]
+    assert [event.evidence.value for event in driven.events] == [1, -1]
+
+
+MINUTES = st.lists(st.tuples(st.integers(1, 90), st.sampled_from([0, 200, 400, 420])), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(MINUTES, st.floats(0, 1))
+def test_a_restart_at_any_minute_changes_nothing(rules_of_module, area_rig, sent, where):
+    rules = rules_of_module({"id": "aa-01", "type": "area", **BUSY, "for": "5min"})
+    whole, cut = area_rig(rules), area_rig(rules)
+    restart_after = round(where * len(sent))
+    for number, driven in ((number, driven) for number in range(len(sent)) for driven in (whole, cut)):
+        minutes, occupied = sent[number]
+        driven.send((driven.now - START) / MINUTE + minutes, {PARK: {"occupied": float(occupied)}})
+        if driven is cut and number + 1 == restart_after:
+            cut.restart()
+    for driven in (whole, cut):
+        driven.wait((driven.now - START) / MINUTE + 30)
+    assert cut.seen == whole.seen
+    assert cut.engine.snapshot() == whole.engine.snapshot()
+    assert cut.areas.snapshot() == whole.areas.snapshot()
