@@ -46,6 +46,11 @@ class Dated:
         """Return which entry counts at the instant."""
         return next((place for place, (when, _) in enumerate(self.entries) if when.holds(instant)), None)
 
+    def turns_after(self, instant: int) -> int | None:
+        """Return the first instant after one at which another value may count; None where it never does."""
+        turns = (when.turns_after(instant) for when, _ in self.entries)
+        return min((turn for turn in turns if turn is not None), default=None)
+
     def at(self, instant: int) -> Quantity | None:
         """Return the value at the instant, None where there is none then."""
         place = self.place_at(instant)

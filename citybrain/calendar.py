@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from citybrain.faults import Fault
 from citybrain.holidays import Holidays
-from citybrain.instants import LOCAL
+from citybrain.instants import DAY, LOCAL, LOCAL_OFFSET, MINUTE
 from citybrain.metrics import Entry
 
 _DATES = re.compile(r"(?P<m1>\d\d)-(?P<d1>\d\d)\.\.(?P<m2>\d\d)-(?P<d2>\d\d)")
@@ -141,6 +141,15 @@ class Calendar:
         return not self.hours or any(
             start <= minute < end if start < end else minute >= start or minute < end for start, end in self.hours
         )
+
+    def turns_after(self, instant: int) -> int | None:
+        """Return the first instant after one at which it may begin or end; None where it always holds."""
+        minutes = {minute for hours in self.hours for minute in hours}
+        if self.dates or self.months or self.weekdays or self.holiday_word is not None:
+            minutes.add(0)
+        midnight = (instant + LOCAL_OFFSET) // DAY * DAY - LOCAL_OFFSET
+        turns = (midnight + day * DAY + minute * MINUTE for day in (0, 1) for minute in minutes)
+        return min((turn for turn in turns if turn > instant), default=None)
 
     def _is_right_day(self, day: date) -> bool:
         """Tell whether the line about holidays holds. In a year that nobody has announced yet it counts as met."""

@@ -18,7 +18,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # China has one zone and no daylight saving.
+LOCAL_OFFSET = 8 * HOUR  # Of the city's days and hours from UTC: China has one zone and no daylight saving.
+LOCAL = timezone(timedelta(milliseconds=LOCAL_OFFSET), "Asia/Shanghai")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -74,6 +74,14 @@ class Armed:
         """Tell whether the rule is armed at the instant."""
         return self.spans.holds(instant) and (self.calendar is None or self.calendar.holds(instant))
 
+    def turns_after(self, instant: int) -> int | None:
+        """Return the first instant after one at which it may begin or end; None where it does no more."""
+        turns = (
+            self.calendar.turns_after(instant) if self.calendar is not None else None,
+            self.spans.turns_after(instant),
+        )
+        return min((turn for turn in turns if turn is not None), default=None)
+
 
 def armed_at(entry: ActiveEntry | None, site: Site, holidays: Holidays, spans: Spans | None) -> Calendar | Armed | None:
     """Return when a rule is armed at a site; None: always. The site has the hours that the entry names."""

@@ -27,6 +27,10 @@ class CheckedRule:
         """Return a problem at the place of the rule's id."""
         return self.document.problem((*self.loc, "id"), code, **values)
 
+    def problem_at(self, place: Loc, code: str, **values: object) -> Problem:
+        """Return a problem at a place inside the rule."""
+        return self.document.problem((*self.loc, *place), code, **values)
+
     def override_problem(self, place: int, code: str, **values: object) -> Problem:
         """Return a problem at the place of one of its overrides."""
         return self.document.problem((*self.loc, "overrides", place), code, **values)

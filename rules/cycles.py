@@ -2,9 +2,7 @@
 
 from enum import StrEnum
 
-from citybrain.instants import DAY, HOUR
-
-_ZONE = 8 * HOUR  # UTC+8, without daylight saving.
+from citybrain.instants import DAY, HOUR, LOCAL_OFFSET
 
 
 class Cycle(StrEnum):
@@ -21,6 +19,6 @@ class Cycle(StrEnum):
 
     def start(self, instant: int) -> int | None:
         """Return when the one that contains the instant began; None by day for a night."""
-        began_at = {Cycle.DAY: 0, Cycle.NIGHT: 22 * HOUR, Cycle.HYDRO_DAY: 8 * HOUR}[self] - _ZONE
+        began_at = {Cycle.DAY: 0, Cycle.NIGHT: 22 * HOUR, Cycle.HYDRO_DAY: 8 * HOUR}[self] - LOCAL_OFFSET
         start = (instant - 1 - began_at) // DAY * DAY + began_at
         return start if instant - start <= self.longest else None

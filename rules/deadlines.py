@@ -14,7 +14,8 @@ from rules.rule import Heard
 
 LOG_SILENT_MAX = 30 * SECOND
 DELAY_PERIODS_MAX = 2  # What the way to us may take from the time that a silence is allowed.
-HELD = -1  # Before all judges of the same time.
+CATCH_UP_MAX = 10 * SECOND  # So long may a burst of old values take [E].
+HELD, TELL = -2, -1  # Before all judges of the same time, and what is told again after what was held for it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,21 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A judge that is to be asked again although nothing came, or readings that were held for long enough."""
+    """A judge to be asked again although nothing came, readings held for long enough, or a site to be told of."""
 
     site: str
-    place: int  # Of the judge in its site's plan, or HELD.
+    place: int  # Of the judge in its site's plan, HELD or TELL.
     at: int
+
+
+def look_again_at(instant: int, wait: int, *, at: int) -> int:
+    """Return when to look again at what was judged as of an instant, though nothing comes, on the log's own time.
+
+    Where that time is past already, the value was long on its way, and later ones may follow it at once: judged by the
+    first of them alone, what was over long ago would be raised.
+    """
+    due = instant + wait
+    return due if due >= at else at + CATCH_UP_MAX
 
 
 class LogClock:

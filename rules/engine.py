@@ -20,7 +20,7 @@ from citybrain.alerts import AlertEvent
 from citybrain.errors import SnapshotError
 from citybrain.model import Feed, Reading, Reason, Rejection, Reset, Status
 from citybrain.sites import Site
-from rules.deadlines import HELD, LogClock, Silence
+from rules.deadlines import HELD, TELL, LogClock, Silence, look_again_at
 from rules.explain import ended
 from rules.geofence import POSITION
 from rules.publishing import Publisher, When
@@ -28,7 +28,7 @@ from rules.refusals import AHEAD_MAX, BEHIND_MAX, Refusal, rejections, wrong_clo
 from rules.route import ALL, places
 from rules.rule import Heard
 from rules.ruleset import RuleSet
-from rules.signals import Signal, newest_of
+from rules.signals import Sender, Signal, newest_of
 from rules.silence import ANY_METRIC
 from rules.site_state import SiteState, last_events, load_state, new_state
 from rules.taking import NEWS, Taker
@@ -209,6 +209,8 @@ class Engine:
         for reading in state.hold.readings if state.hold is not None else ():
             due = reading.observed_at + state.plan.reorder_for
             self._clock.schedule_wake(site.id, HELD, max(due, self._clock.at or due))
+        if state.tell_at is not None:
+            self._clock.schedule_wake(site.id, TELL, state.tell_at)
         if state.series or state.heard:
             self._wait_for(state)
 
@@ -258,6 +260,8 @@ class Engine:
                 self._fall_silent(state, due, events)
             elif due.place == HELD:
                 self._release(state, due.at, events)
+            elif due.place == TELL:
+                self._tell_again(state, due.at)
             elif state.standings[due.place].wake_at == due.at:  # Else it has been judged since.
                 self._publisher.wake(state, state.standings[due.place], When(due.at, due.at), events)
         if is_first:
@@ -299,9 +303,32 @@ class Engine:
         for place in places(told & ~NEWS):
             sender = state.plan.senders[place]
             instant = newest_of(state, sender.series_keys)
+            if sender.has_wakes and state.told_at == at:
+                instant = max(instant, at)  # What was told again at this very moment must not have the last word.
             self._signals.append(sender.tell(state.pasts[place], state, instant, site=site, at=at))
+            self._tell_later(state, sender, instant, at)
         if told & NEWS and state.told_silent is not False:
             self._tell_silence(state, at, is_silent=False)
+
+    def _tell_again(self, state: SiteState, at: int) -> None:
+        """Tell the area stage what time alone has made of what speaks only on change."""
+        if state.tell_at != at:
+            return  # It has been told since.
+        state.tell_at, state.told_at = None, at
+        for sender, past in zip(state.plan.senders, state.pasts, strict=True):
+            if sender.has_wakes:
+                self._signals.append(sender.tell_again(past, state, at, site=state.plan.site.id, at=at))
+                self._tell_later(state, sender, at, at)
+
+    def _tell_later(self, state: SiteState, sender: Sender, instant: int, at: int) -> None:
+        """Schedule when the area stage is told again, if it may be otherwise; one time for all senders of a site."""
+        wait = sender.looks_again_in(state, instant) if sender.has_wakes else None
+        if wait is None:
+            return
+        due = look_again_at(instant, wait, at=at)
+        if state.tell_at is None or due < state.tell_at:
+            state.tell_at = due
+            self._clock.schedule_wake(state.id, TELL, due)
 
     def _tell_silence(self, state: SiteState, at: int, *, is_silent: bool) -> None:
         """Tell the area stage that the site has fallen silent, or is heard."""

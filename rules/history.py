@@ -9,11 +9,9 @@ import math
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
-from citybrain.instants import HOUR
 from rules.measures import Bound, Measure, Own, measure, quantile
 from rules.series import Series
 
-_ZONE = 8 * HOUR  # Slots begin with the city's hours and days, UTC+8.
 READY_SHARE = 0.5  # Of its slots that must be known before a history says anything [E].
 _ROUNDING = 1e-9  # A deviation so small beside the mean is none: it is what floats leave of equal values.
 

@@ -42,6 +42,7 @@ class Verdict:
     good_side: Sides  # Per rank; None is unknown.
     is_clear: bool | None  # Whether the clear condition holds.
     broke_off: bool = False  # There was a gap in the data before this instant.
+    is_in_part: bool = False  # What is unknown may be for a moment: the items of one instant come one by one.
     wake_in: int | None = None  # When, in milliseconds, it will be otherwise without any new sample; None: not at all.
 
 
@@ -129,13 +130,14 @@ def _while_firing(alert: Alert, verdict: Verdict, timing: Timing) -> tuple[Alert
     clearing = _timer(alert.clearing, verdict.is_clear if verdict.rank == 0 else False, verdict)
     assert alert.fired_at is not None, "an open alert was raised at some instant"
     is_old_enough = verdict.instant - alert.fired_at >= timing.min_life
-    is_over = clearing is not None and verdict.instant - clearing >= timing.keep and is_old_enough
+    has_run = clearing is not None and verdict.instant - clearing >= timing.keep
+    is_over = has_run and is_old_enough and verdict.is_clear is True
     if timing.latched:
         return _while_latched(replace(alert, clearing=clearing), verdict, is_over=is_over)
     if is_over:
         return Alert(State.CLEARED, alert.rank, onset=alert.onset), Step.CLEARED
     leaving = _leaving(alert, verdict)
-    rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict.instant))
+    rank = max(verdict.rank, _rank_left(alert.rank, leaving, timing, verdict))
     state = State.FIRING if clearing is None else State.RECOVERING
     if (state, rank, leaving, clearing) == (alert.state, alert.rank, alert.leaving, alert.clearing):
         return alert, None
@@ -153,7 +155,7 @@ def _while_latched(alert: Alert, verdict: Verdict, *, is_over: bool) -> tuple[Al
 
 
 def _leaving(alert: Alert, verdict: Verdict) -> Timers:
-    if True not in verdict.good_side:
+    if True not in verdict.good_side and not verdict.is_in_part:
         return _STOPPED
     first, second, third, fourth = (
         _timer(since, is_good, verdict) for since, is_good in zip(alert.leaving, verdict.good_side, strict=True)
@@ -162,19 +164,25 @@ def _leaving(alert: Alert, verdict: Verdict) -> Timers:
 
 
 def _timer(since: int | None, holds: bool | None, verdict: Verdict) -> int | None:
-    """Return since when a condition holds. Unknown data, and a gap before known ones, start it anew."""
+    """Return since when a condition holds. Unknown data, and a gap before known ones, start it anew.
+
+    What may be known in a moment neither starts nor ends it.
+    """
+    if holds is None and verdict.is_in_part:
+        return since
     if holds is not True:
         return None
     return verdict.instant if since is None or verdict.broke_off else since
 
 
-def _rank_left(rank: int, leaving: Timers, timing: Timing, instant: int) -> int:
-    """Return the rank that remains: the highest whose timer has not run out.
+def _rank_left(rank: int, leaving: Timers, timing: Timing, verdict: Verdict) -> int:
+    """Return the rank that remains: the highest whose timer has not run out, or that nobody knows to be left.
 
     The lowest one is left by clearing only.
     """
     for candidate in range(rank, timing.lowest, -1):
         since = leaving[candidate - 1]
-        if since is None or instant - since < timing.keep:
+        has_run = since is not None and verdict.instant - since >= timing.keep
+        if not has_run or verdict.good_side[candidate - 1] is not True:
             return candidate
     return min(rank, timing.lowest)

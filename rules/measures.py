@@ -15,11 +15,10 @@ from operator import mul, sub
 from statistics import median
 from typing import NamedTuple
 
-from citybrain.instants import HOUR, MINUTE
+from citybrain.instants import HOUR, LOCAL_OFFSET, MINUTE
 from rules.cycles import Cycle
 from rules.series import Series
 
-_ZONE = 8 * HOUR  # The city's time, UTC+8.
 FULL_FROM = 99.5  # Percent; what is compared with 100 % is rounded to whole percent first [E].
 HISTORY_SLACK = 6 * HOUR  # So long may an outage be before what waits for its slot is lost.
 LOOKS_PER_WINDOW = 60  # So often, but each minute at most, is a window looked at that moves although nothing comes [E].
@@ -84,7 +83,7 @@ class Own:
 
     def slot_of(self, instant: int) -> int:
         """Return the number of the slot, of the city's own time, that an instant lies in."""
-        return (instant + _ZONE) // self.width
+        return (instant + LOCAL_OFFSET) // self.width
 
     def numbers_before(self, instant: int) -> list[int]:
         """Return the slots that count at an instant, newest first; its own is none of them."""
@@ -237,6 +236,11 @@ def _in_part(spec: Measure, series: Series, found: Measured) -> Measured:
     rises = first not in lower if spec.step is Step.CHANGE else spec.step in (Step.NEWEST, Step.WINDOW)
     is_bound = rises and spec.take is not Take.RANGE and found.bound in (Bound.EXACT, Bound.AT_LEAST)
     return found._replace(bound=Bound.AT_LEAST if is_bound else Bound.NOTHING)
+
+
+def is_in_part(spec: Measure, found: Measured) -> bool:
+    """Tell whether a value is the worst of the items of an instant that have come so far."""
+    return spec.step is Step.NEWEST and found.bound is Bound.AT_LEAST
 
 
 def _first_read(spec: Measure, series: Series, newest_at: int) -> int:

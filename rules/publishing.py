@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from citybrain.alerts import AlertEvent, Ending, Subject
 from citybrain.model import Status
 from citybrain.registry import Registry
-from rules.deadlines import LogClock
+from rules.deadlines import LogClock, look_again_at
 from rules.explain import about_metric, compose, ended, identity
 from rules.lifecycle import Alert, advance, cut_off, reset
 from rules.rule import Judge, SiteView, Ties, level_of
@@ -147,8 +147,7 @@ class Publisher:
         due = [wait for wait in (*waits, *timers) if wait is not None and wait > 0]
         times = standing.ends_at(when.at) if standing.spans else []
         if standing.judge.has_wakes:
-            # What runs, runs from the instant, however late the reading came.
-            times += [max(when.at, when.instant + wait) for wait in due]
+            times += [look_again_at(when.instant, wait, at=when.at) for wait in due]
             # What speaks only on change may say nothing when the zone begins, and be over its limit all the same.
             times += [begin for spans in standing.spans.values() for begin in spans.begins_after(when.at)]
         standing.wake_at = min(times, default=None)

@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from citybrain.faults import Fault
-from citybrain.instants import DAY, HOUR
+from citybrain.instants import DAY, HOUR, LOCAL_OFFSET
 
-_ZONE = 8 * HOUR  # The city's days and hours, UTC+8.
 _NIGHT_BEGINS, _NIGHT_ENDS = (
     22 * HOUR,
     6 * HOUR,
@@ -35,11 +34,11 @@ class Unit(StrEnum):
             case Unit.SAMPLE:
                 return instant
             case Unit.HOUR:
-                return (instant + _ZONE) // HOUR
+                return (instant + LOCAL_OFFSET) // HOUR
             case Unit.DAY:
-                return (instant + _ZONE) // DAY
+                return (instant + LOCAL_OFFSET) // DAY
             case Unit.NIGHT:
-                number, since_morning = divmod(instant + _ZONE - _NIGHT_ENDS, DAY)
+                number, since_morning = divmod(instant + LOCAL_OFFSET - _NIGHT_ENDS, DAY)
                 return number if since_morning >= _NIGHT_BEGINS - _NIGHT_ENDS else None
 
 

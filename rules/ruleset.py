@@ -21,6 +21,7 @@ from rules.checked import CheckedRule
 from rules.history import READY_SHARE
 from rules.inhibition import Inhibition
 from rules.planner import Planner
+from rules.reach import unreachable
 from rules.rule import Rule
 from rules.shape.area import AreaRule, CouplingRule, SequenceRule
 from rules.shape.file import AnyRule, RuleFile
@@ -209,7 +210,7 @@ def read_rules(rules: Path, catalog: Path) -> tuple[RuleSet | None, list[Problem
 
 
 def _unarmed(rules: RuleSet) -> Iterator[Problem]:
-    """Yield a problem for each rule in force, and each override, that no site of the catalog could ever meet.
+    """Yield a problem for each rule in force, level and override that no site or group of the catalog could ever meet.
 
     A rule over temporary zones waits for one.
     """
@@ -220,6 +221,8 @@ def _unarmed(rules: RuleSet) -> Iterator[Problem]:
             yield checked.override_problem(place, "R252", key=checked.rule.id)
         if not rules.is_armed(checked.rule.id):
             yield checked.problem("R217", key=checked.rule.id)
+        if isinstance(checked.entry, AreaRule):
+            yield from unreachable(checked, checked.entry, rules.areas.binder(checked.rule.id))
 
 
 def _check_file(

@@ -14,7 +14,13 @@ _T = TypeVar("_T")
 class Seasons(Generic[_T]):
     """Gives what holds at an instant, each made on first use; as many as the values named have combinations."""
 
-    def __init__(self, key_at: Callable[[int], Hashable], made_at: Callable[[int], _T]) -> None:
+    def __init__(
+        self,
+        key_at: Callable[[int], Hashable],
+        made_at: Callable[[int], _T],
+        turns_after: Callable[[int], int | None],
+    ) -> None:
+        self.turns_after = turns_after  # From an instant to the next at which something else may hold, if any.
         self._key_at = key_at
         self._made_at = made_at
         self._made: dict[Hashable, _T] = {}
@@ -37,12 +43,15 @@ class SeasonalJudge(ThresholdJudge):
     is judged in the season in which it was measured: its stamp is the end of that time.
     """
 
-    as_of: Callable[[int], ThresholdJudge] = field(kw_only=True)
+    as_of: Seasons[ThresholdJudge] = field(kw_only=True)
 
     def quiet_until(self, memory: Memory, view: SiteView, instant: int) -> float | None:
-        """Return the instant where no streak runs and no limit of the season is surely met, else None."""
+        """Return the instant where no streak runs and no limit of the season is surely met, else None.
+
+        What holds until the next value may meet a limit of the next season, and must be asked then.
+        """
         now = self.as_of(instant - self.lead)
-        return None if now.quiet_until(memory, view, instant) is None else instant
+        return None if self.has_wakes or now.quiet_until(memory, view, instant) is None else instant
 
     def may_be_met(self, view: SiteView, key: str, instant: int) -> bool:
         """Tell whether a limit of the season on a series may be met as of an instant."""
@@ -52,6 +61,8 @@ class SeasonalJudge(ThresholdJudge):
         """Judge the site's measures against the limits of the season."""
         now = self.as_of(instant - self.lead)
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
+        if self.has_wakes and not self.lead:  # Means come by themselves, and are of the time before their stamp.
+            finding = waking_at(finding, self.as_of.turns_after(instant))
         return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -63,6 +74,14 @@ def seasonal(whole: ThresholdJudge, seasons: Seasons[ThresholdJudge]) -> Seasona
     """Return the judge that has all the limits of another, and those of the season at each instant."""
     given: dict[str, Any] = {one.name: getattr(whole, one.name) for one in fields(whole) if one.init}
     return SeasonalJudge(**given, as_of=seasons)
+
+
+def waking_at(finding: Finding, turn: int | None) -> Finding:
+    """Return a finding that is looked at again at a turn, if there is one, or sooner."""
+    verdict = finding.verdict
+    if turn is None or (verdict.wake_in is not None and verdict.instant + verdict.wake_in <= turn):
+        return finding
+    return Finding(finding.zone, replace(verdict, wake_in=turn - verdict.instant))
 
 
 def in_season(finding: Finding, lowest: int, ever: int) -> Finding:

@@ -41,6 +41,8 @@ class SiteState:
     # once too often.
     awake: int = ALL
     rests_until: float = math.inf
+    tell_at: int | None = None  # When the area stage is told again although nothing came, on the log's own time.
+    told_at: int | None = None  # When that was done last.
 
     @property
     def id(self) -> str:
@@ -123,6 +125,7 @@ class SiteState:
             "rules": {standing.judge.rule.key: dump_standing(standing) for standing in self.standings},
             **self._dumped_pasts(),
             **({"held": self.hold.dump()} if self.hold is not None and self.hold.readings else {}),
+            **({"telling": [self.tell_at, self.told_at]} if self.tell_at or self.told_at else {}),
         }
 
     def _dumped_pasts(self) -> dict[str, Any]:
@@ -180,6 +183,9 @@ def load_state(
     position, state.position_at = data["position"]
     state.position = tuple(position) if position is not None else None
     state.told_silent = data["told_silent"] if is_same_catalog else None
+    state.tell_at, state.told_at = data.get("telling", (None, None))
+    if not is_same_catalog and any(sender.has_wakes for sender in plan.senders):
+        state.tell_at = clock.at  # As with judges: a rule may be new, and a full car park say nothing for hours.
     places = {judge.rule.key: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for key, dumped in data["rules"].items():

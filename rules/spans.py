@@ -64,6 +64,11 @@ class Spans:
         """Return when zones will arm the rule that do not yet."""
         return [begin for _, begin, _ in self.zones if begin > instant]
 
+    def turns_after(self, instant: int) -> int | None:
+        """Return when the next zone begins or ceases to arm the rule; None where none does any more."""
+        edges = (edge for _, begin, end in self.zones for edge in (begin, end))
+        return min((edge for edge in edges if edge > instant), default=None)
+
     def armed_at(self, instant: int) -> tuple[str, ...]:
         """Return the zones that arm the rule at the instant."""
         return tuple(zone for zone, begin, end in self.zones if begin <= instant < end)

@@ -13,7 +13,7 @@ from rules.conditions import NONE_HELD, Comparison, Condition, Conditions, Held,
 from rules.forecast import with_outlook
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import Measure, Measured, Step, Take, looks_again_in, was_unknown, window_start
+from rules.measures import Measure, Measured, Step, Take, is_in_part, looks_again_in, was_unknown, window_start
 from rules.measuring import Histories, against_all, new_histories, plain_values, settle_all
 from rules.quick import Quick, quick_gate, quick_test
 from rules.repeated import Tally
@@ -85,6 +85,7 @@ class ThresholdJudge:
     series_keys: tuple[str, ...] = field(init=False)
     silent_after: dict[str, int] = field(init=False, compare=False)
     has_wakes: bool = field(init=False)
+    minds_calendar: bool = field(init=False)  # Whether it must be asked when its calendar turns though nothing comes.
     has_operands: bool = field(init=False)
     lead: int = field(init=False)  # By which a stamp is later than what it is of: 1 ms where all limits are on means.
     timed: tuple[Condition, ...] = field(init=False)
@@ -108,7 +109,13 @@ class ThresholdJudge:
 
     def __post_init__(self) -> None:
         keys = tuple(dict.fromkeys(spec.series for spec in self.measures))
-        silences = {spec.series: spec.silent_for for spec in self.measures if spec.silent_for is not None}
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        levels = [rung.conditions for limit in self.limits for rung in limit.rungs]
+        going = {limit.measure for limit in self.limits} | asked_by(self.clear_when, tighten, *levels)
+        against = {self.measures[place].operand_place for place in going}
+        # Not what `only_while` alone asks for: unknown it counts as met, so that nothing is missed for want of it.
+        by = [self.measures[place] for place in sorted(going | {place for place in against if place is not None})]
+        silences = {spec.series: spec.silent_for for spec in by if spec.silent_for is not None}
         object.__setattr__(self, "series_keys", keys)
         object.__setattr__(self, "silent_after", silences)
         # What does not meet the rung that is met most easily meets none.
@@ -119,8 +126,6 @@ class ThresholdJudge:
             if limit.judged
         )
         object.__setattr__(self, "lowest", tests)
-        tighten = self.tighten.conditions if self.tighten is not None else None
-        levels = (rung.conditions for limit in self.limits for rung in limit.rungs)
         object.__setattr__(self, "timed", timed_in((self.only_while, self.clear_when, tighten, *levels)))
         are_means = all(self.measures[limit.measure].covers > 0 for limit in self.limits)
         object.__setattr__(self, "lead", int(are_means))
@@ -144,6 +149,8 @@ class ThresholdJudge:
         )
         object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "has_wakes", any(spec.speaks_on_change for spec in self.measures))
+        holds_limits = any(self.measures[limit.measure].speaks_on_change for limit in self.limits)
+        object.__setattr__(self, "minds_calendar", self.active is not None and holds_limits)
 
     def _layout(self) -> str:
         """Return what tells which rung or condition each run of a memory belongs to."""
@@ -233,12 +240,13 @@ class ThresholdJudge:
         is_armed = self.active is None or self.active.holds(instant - self.lead)
         scale = self._scale(measured, held)
         rank, since = self._climb(memory, measured, held, scale, is_gated=is_gated, is_armed=is_armed)
-        sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
+        sides, is_clear, broke_off, is_part = UNKNOWN_SIDES, None, False, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, view, measured)
             sides, is_clear = self._good_side(measured, scale), self._is_clear(measured, held)
+            is_part = any(is_in_part(self.measures[place], measured[place]) for place in self.deciding)
         wake_in = self._wake_in(memory, view, instant) if self.has_wakes else None
-        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
+        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, is_part, wake_in)),)
 
     def evidence(self, memory: Memory, view: SiteView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank: one that is met at it, else the first that has it."""
@@ -344,7 +352,7 @@ class ThresholdJudge:
         broke_off = False
         for place in self.deciding:
             spec, found, before = self.measures[place], measured[place], memory.newest_at[place]
-            if found.value is None or found.newest_at <= before:
+            if found.value is None or found.newest_at <= before or is_in_part(spec, found):
                 continue
             if spec.speaks_on_change:
                 is_missing = was_unknown(spec, view.series[spec.series], before, found.newest_at)
@@ -367,6 +375,11 @@ class ThresholdJudge:
             holdings += [condition.holding for condition in self.timed if condition.holding is not None]
             grows_in = wake_in(holdings, (*memory.streaks, *memory.runs), instant)
             waits += [grows_in] if grows_in is not None else []
+        if self.minds_calendar and any(
+            self.may_be_met(view, key, instant) for key, _ in self.lowest if key in view.series
+        ):
+            turn = self.active.turns_after(instant) if self.active is not None else None
+            waits += [turn - instant] if turn is not None else []
         return min((wait for wait in waits if wait > 0), default=None)
 
     def _good_side(self, measured: Sequence[Measured], scale: float) -> Sides:
@@ -391,8 +404,12 @@ class ThresholdJudge:
 
 def deciding(limits: Sequence[Limit], clear_when: Conditions | None) -> tuple[int, ...]:
     """Return the measures that decide when an alert goes down: those of limits and of `clear_when`, not of gates."""
-    members = clear_when.members if clear_when is not None else ()
-    return tuple(sorted({limit.measure for limit in limits} | {member.measure for member in members}))
+    return tuple(sorted({limit.measure for limit in limits} | asked_by(clear_when)))
+
+
+def asked_by(*all_conditions: Conditions | None) -> set[int]:
+    """Return the measures that any of some conditions is about."""
+    return {member.measure for some in all_conditions if some is not None for member in some.members}
 
 
 def strictly_good(comparison: Comparison) -> Comparison:

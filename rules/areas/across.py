@@ -124,7 +124,7 @@ def _mean(said: Sequence[Said], members: int) -> Measured:
 
 
 def _sum(said: Sequence[Said], members: int, *, grows: bool) -> Measured:
-    """Return the sum; with a member missing it is a lower bound of amounts, and says nothing of anything else."""
+    """Return the sum; with a member missing it is a lower bound of what is never negative, and else says nothing."""
     known = _known(said)
     if not known:
         return UNKNOWN

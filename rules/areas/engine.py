@@ -265,7 +265,5 @@ def _take_value(state: GroupState, ear: _Ear, found: Measured, site: str) -> boo
     values = state.values[ear.place]
     before = values.get(site)
     values[site] = found
-    if before is not None and found.newest_at <= before.newest_at:
-        return False
     state.mute[ear.place].discard(site)
-    return True
+    return before is None or found.newest_at > before.newest_at

@@ -4,7 +4,7 @@ A limit on a measure of each site is met by the group when enough of its sites m
 How long it is met is counted for the group: somewhere in the area it was so, without a break.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -17,12 +17,12 @@ from rules.calendar import Armed
 from rules.conditions import Comparison, Condition, Conditions, Test, combine, compare, meets
 from rules.holding import GAP_PERIODS_MAX, Holding
 from rules.lifecycle import UNKNOWN_SIDES, Sides, Timing, Verdict
-from rules.measures import UNKNOWN, Bound, Measured, set_against
+from rules.measures import UNKNOWN, Bound, Measured, is_in_part, set_against
 from rules.repeated import Tally
 from rules.rule import Finding, Rule
 from rules.runs import held_of, is_enough, new_run, note, note_all, timed_in, wake_in
 from rules.signals import Signal
-from rules.threshold import Limit, Memory, Rung, Tighten, deciding, is_met, strictly_good, taken
+from rules.threshold import Limit, Memory, Rung, Tighten, asked_by, deciding, is_met, strictly_good, taken
 
 SENSORS_MIN = 2  # So many sites that agree need no second sample of any [E].
 
@@ -53,6 +53,7 @@ class AreaJudge:
     silent_after: dict[str, int] = field(init=False)
     deciding: tuple[int, ...] = field(init=False)  # The measures that may let an alert go.
     has_wakes: bool = field(init=False)
+    holds_limits: bool = field(init=False)  # Whether a limit is on what holds until the next value comes.
     is_about_silence: ClassVar[bool] = False
     zones: ClassVar[frozenset[str]] = frozenset()
     series_keys: ClassVar[tuple[str, ...]] = ()
@@ -74,6 +75,8 @@ class AreaJudge:
         object.__setattr__(self, "stirring", self._stirring())
         wakes = any(one.spec.speaks_on_change or one.alerts is not None for one in self.measures)
         object.__setattr__(self, "has_wakes", wakes)
+        holds_limits = any(self.measures[limit.measure].spec.speaks_on_change for limit in self.limits)
+        object.__setattr__(self, "holds_limits", holds_limits)
 
     def new_memory(self, _zones: Sequence[str] = ()) -> AreaMemory:
         """Return a memory without any streak."""
@@ -95,23 +98,29 @@ class AreaJudge:
         return False
 
     def is_blind(self, view: AreaView) -> bool:
-        """Tell whether a measure of a limit has nobody left to speak, or a silent site that mattered."""
-        return any(self._is_blind(limit, view) for limit in self.limits)
+        """Tell whether what an alert goes by has nobody left to speak, or a limit a silent site that mattered."""
+        tighten = self.tighten.conditions if self.tighten is not None else None
+        asked = asked_by(self.clear_when, tighten, *(rung.conditions for _, rung, _ in self._rungs()))
+        return any(self._is_blind(limit, view) for limit in self.limits) or any(
+            self._is_mute(place, self._silent(place, view), view) for place in asked
+        )
 
     def judge(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> Sequence[Finding]:
         """Judge the group as of the instant."""
         look = look_at(self.measures, self.sites, view, instant)
         note_all(self.timed, memory.runs, look.group)
+        self._break_off(memory, look)
         look = self._settled(memory, look)
         is_armed = self.active is None or self.active.holds(instant)
         rank, since = self._climb(memory, look, is_armed=is_armed)
         memory.is_near = self._is_near(look)
-        sides, is_clear, broke_off = UNKNOWN_SIDES, None, False
+        sides, is_clear, broke_off, is_part = UNKNOWN_SIDES, None, False, False
         if is_open or rank:
             broke_off = self._note_gaps(memory, look)
             sides, is_clear = self._good_side(look), self._is_clear(look)
-        wake_in = self._wake_in(memory, view, instant)
-        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, wake_in)),)
+            is_part = any(self._in_part(place, look) for place in self.deciding)
+        wake_in = self._wake_in(memory, view, instant, is_open=is_open or rank > 0)
+        return (Finding(None, Verdict(instant, rank, since, sides, is_clear, broke_off, is_part, wake_in)),)
 
     def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
         """Return the limit that decides about the rank, with the sites or alerts that do."""
@@ -243,12 +252,26 @@ class AreaJudge:
             found = self._standing_for(limit, meeting, look)
             if (is_armed and rung.is_judged) or not isinstance(streak, Tally):
                 note(streak, verdict, found.newest_at, rung.holding)
+            if verdict is None and self._is_lost(limit, rung, found, look) and not isinstance(streak, Tally):
+                streak.break_off()
             if streak.since is not None:
                 has_enough = rung.is_judged and is_enough(streak, self._asked(limit, rung, look))
                 since = streak.since if since is None else min(since, streak.since)
                 rank = max(rank, rung.rank) if has_enough else rank
         memory.has_streak = any(streak.is_at_work for streak in memory.streaks)
         return rank, since
+
+    def _break_off(self, memory: AreaMemory, look: Look) -> None:
+        """End the runs of conditions on what speaks only on change that is too old to be known."""
+        for condition, run in zip(self.timed, memory.runs, strict=True):
+            is_held = self.measures[condition.measure].spec.speaks_on_change
+            if is_held and condition.test_now(look.group) is None and not isinstance(run, Tally):
+                run.break_off()
+
+    def _is_lost(self, limit: Limit, rung: Rung, found: Measured, look: Look) -> bool:
+        """Tell whether what speaks only on change is too old to be known: nobody knows if it still meets the rung."""
+        is_held = self.measures[limit.measure].spec.speaks_on_change
+        return is_held and compare(found, limit.comparison, rung.value * look.scale) is not True
 
     def _asked(self, limit: Limit, rung: Rung, look: Look) -> Holding:
         """Return what is asked: sites that agree need no second sample."""
@@ -387,6 +410,8 @@ class AreaJudge:
         broke_off = False
         for place in self.deciding:
             one = self.measures[place]
+            if self._in_part(place, look):
+                continue
             found = [values[place] for values in look.now.values()] if one.is_per_site else [look.group[place]]
             newest_at = max((each.newest_at for each in found if each.value is not None), default=0)
             before = memory.newest_at[place]
@@ -398,25 +423,46 @@ class AreaJudge:
             memory.newest_at[place] = newest_at
         return broke_off
 
+    def _ages(self, view: AreaView, instant: int) -> Iterator[int]:
+        """Yield in how many milliseconds what holds at a site will be too old to be known."""
+        for place in {*self.deciding, *(condition.measure for condition in self.timed)}:
+            one = self.measures[place]
+            for site, found in view.values[place].items() if one.spec.speaks_on_change else ():
+                silent_for = one.members[site].silent_for
+                if silent_for is not None:
+                    yield found.newest_at + silent_for + 1 - instant
+
+    def _in_part(self, place: int, look: Look) -> bool:
+        """Tell whether the number is not known as a site has sent but some of the items of its newest instant."""
+        one, said = self.measures[place], look.said[place]
+        if not one.is_per_site and look.group[place].bound is Bound.EXACT:
+            return False
+        return any(is_in_part(one.spec, said[site]) for site in look.known[place])
+
     def _is_blind(self, limit: Limit, view: AreaView) -> bool:
         place = limit.measure
         one, rung = self.measures[place], limit.rungs[0]
-        silent = [
-            site
-            for site in view.values[place]
-            if (span := self.silent_after.get(member_key(place, site))) is not None
-            and view.silence(member_key(place, site)) >= span
-        ]
-        if not silent:
-            return False
-        if len(silent) == len(view.values[place]):
+        silent = self._silent(place, view)
+        if self._is_mute(place, silent, view):
             return True
         good = strictly_good(limit.comparison)
         return one.is_per_site and any(
             compare(set_against(one.spec, view.values[place][site], ()), good, rung.leave) is False for site in silent
         )
 
-    def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int) -> int | None:
+    def _silent(self, place: int, view: AreaView) -> list[str]:
+        """Return the sites that have been silent for too long for what they said to be known."""
+        spans = {site: self.silent_after.get(member_key(place, site)) for site in view.values[place]}
+        return [
+            site for site, span in spans.items() if span is not None and view.silence(member_key(place, site)) >= span
+        ]
+
+    @staticmethod
+    def _is_mute(place: int, silent: Sequence[str], view: AreaView) -> bool:
+        """Tell whether every site that ever said anything of a measure is silent."""
+        return bool(silent) and len(silent) == len(view.values[place])
+
+    def _wake_in(self, memory: AreaMemory, view: AreaView, instant: int, *, is_open: bool) -> int | None:
         """Return when it will be otherwise although nothing comes: a streak grows long enough, an alert grows old."""
         holdings = [rung.holding for _, rung, _ in self._rungs()]
         holdings += [condition.holding for condition in self.timed if condition.holding is not None]
@@ -426,4 +472,9 @@ class AreaJudge:
             for one, records in zip(self.measures, view.records, strict=True)
             if one.alerts is not None
         ]
-        return min((wait for wait in (streaks, *drops) if wait is not None and wait > 0), default=None)
+        turn = None
+        if self.active is not None and memory.is_near and self.holds_limits:
+            turn = self.active.turns_after(instant)
+        ages = self._ages(view, instant) if memory.has_streak or is_open or self.timed else ()
+        waits = (streaks, *drops, *ages, turn - instant if turn is not None else None)
+        return min((wait for wait in waits if wait is not None and wait > 0), default=None)

@@ -23,11 +23,14 @@ class Quorum:
 
     def holds(self, positions: Sequence[tuple[float, float]]) -> bool:
         """Tell whether these sites are enough."""
-        if len(positions) < self.sites or self.within_m is None:
-            return len(positions) >= self.sites
-        return any(
-            sum(distance_m(one, other) <= self.within_m for other in positions) >= self.sites for one in positions
-        )
+        return len(positions) >= self.sites and self.most(positions) >= self.sites
+
+    def most(self, positions: Sequence[tuple[float, float]]) -> int:
+        """Return how many of these sites could ever agree: all of them, or the most that stand close together."""
+        if self.within_m is None:
+            return len(positions)
+        counts = (sum(distance_m(one, other) <= self.within_m for other in positions) for one in positions)
+        return max(counts, default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Area rules whose limits go by season and hour: one plain judge for each set of values that is ever in force."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -8,7 +8,7 @@ from citybrain.alerts import Evidence
 from rules.areas.judge import AreaJudge, AreaMemory
 from rules.areas.measure import AreaView
 from rules.rule import Finding
-from rules.seasons import in_season
+from rules.seasons import Seasons, in_season, waking_at
 from rules.signals import Signal
 
 
@@ -16,7 +16,7 @@ from rules.signals import Signal
 class SeasonalAreaJudge(AreaJudge):
     """An area rule at a zone with a dated attribute that it names; see `rules.seasons.SeasonalJudge`."""
 
-    as_of: Callable[[int], AreaJudge] = field(kw_only=True)
+    as_of: Seasons[AreaJudge] = field(kw_only=True)
 
     def is_stirred(self, memory: AreaMemory, signal: Signal) -> bool:
         """Tell that it always may: what is near in one season is not in another."""
@@ -30,6 +30,8 @@ class SeasonalAreaJudge(AreaJudge):
         """Judge the group against the limits of the season."""
         now = self.as_of(instant)
         (finding,) = now.judge(memory, view, instant, is_open=is_open)
+        if self.has_wakes:
+            finding = waking_at(finding, self.as_of.turns_after(instant))
         return (in_season(finding, now.timing.lowest, self.timing.lowest),)
 
     def evidence(self, memory: AreaMemory, view: AreaView, instant: int, *, rank: int, zone: str | None) -> Evidence:
@@ -37,7 +39,7 @@ class SeasonalAreaJudge(AreaJudge):
         return self.as_of(instant).evidence(memory, view, instant, rank=rank, zone=zone)
 
 
-def seasonal_area(whole: AreaJudge, seasons: Callable[[int], AreaJudge]) -> SeasonalAreaJudge:
+def seasonal_area(whole: AreaJudge, seasons: Seasons[AreaJudge]) -> SeasonalAreaJudge:
     """Return the judge that has all the limits of another, and those of the season at each instant."""
     given: dict[str, Any] = {one.name: getattr(whole, one.name) for one in fields(whole) if one.init}
     return SeasonalAreaJudge(**given, as_of=seasons)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from citybrain.instants import MINUTE
-from citybrain.metrics import Shape
 from citybrain.model import Level
 from citybrain.places import sites_from
 from citybrain.registry import Registry
@@ -82,6 +81,15 @@ class AreaBinder(LimitsBinder):
         """Return what the author calls a measure."""
         return self._names[place]
 
+    def positions_of(self, name: str) -> list[list[tuple[float, float]]]:
+        """Return where the sites of a measure stand, for each group that has a limit on it."""
+        place = self._names.index(name)
+        return [
+            [member.position for member in bound.judge.measures[place].members.values()]
+            for bound in self.groups
+            if any(limit.measure == place for limit in bound.judge.limits)
+        ]
+
     def spans_of(self, group: Group) -> Spans | None:
         """Return when the group's temporary zone arms the rule; None: always."""
         active = self._area.active
@@ -101,7 +109,11 @@ class AreaBinder(LimitsBinder):
         named = Named(self._named.of_site, frozenset())
         if not ground.changes(named):
             return whole
-        seasons = Seasons(lambda at: ground.key_at(named, at), lambda at: self._sender(ground.as_of(at)))
+        seasons = Seasons(
+            lambda at: ground.key_at(named, at),
+            lambda at: self._sender(ground.as_of(at)),
+            lambda at: ground.turns_after(named, at),
+        )
         return replace(whole, as_of=seasons)
 
     def _sender(self, site: SiteHere) -> Sender:
@@ -170,7 +182,8 @@ class AreaBinder(LimitsBinder):
             then = ground.as_of(instant)
             return self._judge(group, then, aligned(limits, self._group_limits(group, then)))
 
-        seasons = Seasons(lambda instant: ground.key_at(self._named, instant), judge_of)
+        named = self._named
+        seasons = Seasons(lambda at: ground.key_at(named, at), judge_of, lambda at: ground.turns_after(named, at))
         return BoundGroup(group, seasonal_area(whole, seasons))
 
     def _measures(self, group: Group, here: GroupHere) -> tuple[AreaMeasure, ...]:
@@ -264,8 +277,13 @@ class AreaBinder(LimitsBinder):
             across = Across.MAX  # Of the one station that is nearest.
         if across is None or entry.alerts:
             return None
-        grows = entry.metric is not None and self._registry.metrics[entry.metric].shape is Shape.INCREMENT
-        return aggregate(across, counted, grows=grows and entry.minus is None)
+        return aggregate(across, counted, grows=self._is_never_negative(entry))
+
+    def _is_never_negative(self, entry: AreaMeasureEntry) -> bool:
+        """Tell whether no site can take anything off a sum: a part of it is a lower bound then."""
+        is_level = entry.change_over is None and entry.slope_over is None
+        is_plain = entry.minus is None and entry.sigmas_from is None
+        return entry.metric is not None and self._registry.metrics[entry.metric].range[0] >= 0 and is_level and is_plain
 
     def _counted(self, entry: AreaMeasureEntry) -> Counted | None:
         if entry.sites_where is None:
@@ -292,10 +310,11 @@ class AreaBinder(LimitsBinder):
 
     def _quorums(self, entry: LimitEntry, limit: Limit, members: int) -> tuple[Quorum, ...]:
         written = (self._written_quorum(entry, level_of(rung.rank)) for rung in limit.rungs)
-        return tuple(_quorum(one, members) for one in written)
+        return tuple(quorum_of(one, members=members) for one in written)
 
 
-def _quorum(entry: QuorumEntry | None, members: int) -> Quorum:
+def quorum_of(entry: QuorumEntry | None, *, members: int) -> Quorum:
+    """Return how many sites of a group with so many members must agree; one where nothing is written."""
     if entry is None:
         return Quorum()
     if entry.share is not None:

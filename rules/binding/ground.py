@@ -1,6 +1,6 @@
 """The ground under a rule at one site: the attributes of the site and of the zones around it, as of an instant."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
@@ -88,6 +88,15 @@ class Ground:
             for name in named.of_zones & zone.attributes.keys()
         )
 
+    def turns_after(self, named: Named, instant: int) -> int | None:
+        """Return the first instant after one at which anything that the rule names here may be otherwise, if any."""
+        attributes = [self.site.attributes.get(name) for name in named.of_site]
+        carriers = [zone for zone in self.zones if named.of_zones & zone.attributes.keys()]
+        attributes += [zone.attributes.get(name) for zone in carriers for name in named.of_zones]
+        edges = [edge for zone in carriers for edge in zone.span or () if edge > instant]
+        edges += [turn for turn in (self.spans.turns_after(instant),) if turn is not None] if self.spans else []
+        return min([*edges, *_turns_after(attributes, instant)], default=None)
+
     def _of_zones(self, name: str, instant: int) -> Attribute | None:
         """Return what the smallest zone that carries the attribute and counts at the instant says then, if anything."""
         armed = self.spans.armed_at(instant) if self.spans is not None else ()
@@ -119,6 +128,10 @@ class GroupGround:
         """Return the values of the named attributes at an instant."""
         return tuple(_at(self.attributes.get(name), instant) for name in sorted(named.of_zones))
 
+    def turns_after(self, named: Named, instant: int) -> int | None:
+        """Return the first instant after one at which anything that the rule names may be otherwise, if any."""
+        return min(_turns_after([self.attributes.get(name) for name in named.of_zones], instant), default=None)
+
     def changes(self, named: Named) -> bool:
         """Tell whether anything that the rule names goes by season or hour."""
         return any(isinstance(self.attributes.get(name), Dated) for name in named.of_zones)
@@ -149,6 +162,12 @@ def _values_in(entry: Any) -> Iterator[Value | Operand]:
 
 def _at(attribute: Attribute | None, instant: int) -> Attribute | None:
     return attribute.at(instant) if isinstance(attribute, Dated) else attribute
+
+
+def _turns_after(attributes: Iterable[Attribute | None], instant: int) -> Iterator[int]:
+    for attribute in attributes:
+        if isinstance(attribute, Dated) and (turn := attribute.turns_after(instant)) is not None:
+            yield turn
 
 
 def _undated(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:

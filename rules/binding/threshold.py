@@ -217,7 +217,9 @@ class ThresholdBinder(LimitsBinder):
             then = ground.as_of(instant)
             return self._judge(then, aligned(limits, self._limits(then)), ground.spans)
 
-        return seasonal(whole, Seasons(lambda instant: ground.key_at(self._named, instant), judge_of))
+        named = self._named
+        seasons = Seasons(lambda at: ground.key_at(named, at), judge_of, lambda at: ground.turns_after(named, at))
+        return seasonal(whole, seasons)
 
     def _limits(self, site: SiteHere) -> tuple[Limit | None, ...]:
         """Return the limits in the order in which they are written, None for one that is not judged at the site."""

@@ -252,6 +252,38 @@ def test_a_part_that_comes_before_the_rest_of_its_hour_is_made_whole_by_it(rig):
     assert driven.seen == ["0 blue firing", "60 red firing", "60 blue firing"]
 
 
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param([BAD, WHOLE, WHOLE, WHOLE], ["0.04 blue firing", "180.04 blue cleared"], id="it ends"),
+        pytest.param(
+            [BAD, BAD, *[WHOLE] * 4], ["0.04 blue firing", "60.04 red firing", "240.04 red cleared"], id="red"
+        ),
+        pytest.param([BAD, WHOLE, BAD, WHOLE], ["0.04 blue firing"], id="a bad hour starts it anew"),
+    ],
+)
+def test_a_timer_runs_on_while_the_items_of_an_hour_arrive_one_by_one(rig, hours, expected):
+    # The items of an hour bear one instant and come in records of their own, O3 first, half a second apart.
+    driven = rig(
+        where={"site": ["aq-a"]},
+        measure=AQI,
+        above={"blue": "120 index", "red": "300 index"},
+        keep_firing_for="2h",
+    )
+    for hour, values in enumerate(hours):
+        for number, (item, amount) in enumerate(sorted(values.items(), key=lambda pair: pair[0] != "o3_1h")):
+            driven.send(hour * 60 + number / 120, {item: amount}, site="aq-a", observed=hour * 60)
+    told = [f"{event.sent / 60_000 - driven.start / 60_000:.2f} {event.level} {event.state}" for event in driven.events]
+    assert told == expected
+
+
+def test_a_timer_starts_anew_after_hours_of_which_an_item_is_missing(rig):
+    driven = air(rig, [BAD, WHOLE, *[OF_PART] * 2, WHOLE, WHOLE], above={"blue": "120 index"}, keep_firing_for="2h")
+    assert driven.seen[-1] == "0 blue firing"
+    driven.send(6 * 60, WHOLE, site="aq-a")
+    assert driven.seen[-1] == "360 blue cleared"
+
+
 def test_what_is_known_in_part_survives_a_restart(rig):
     driven = air(rig, [BAD, BAD, OF_PART])
     driven.restart()

@@ -283,3 +283,32 @@ def test_a_metric_that_was_never_heard_marks_no_other_alert(rig, rule):
     driven = rig(both, rule(id="zz-01", metric="inflow", **RULE))
     driven.series("4*6")
     assert [(event.rule.id, event.no_data) for event in driven.events] == [("aa-01", False), ("zz-01", False)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_marked"),
+    [
+        pytest.param({"only_while": [{"measure": "gate", "at_least": "1 m³/s"}]}, False, id="only_while"),
+        pytest.param(
+            {"tighten": {"times": 0.9, "while": [{"measure": "gate", "above": "9 m³/s"}]}}, True, id="tighten"
+        ),
+        pytest.param({"clear_when": [{"measure": "gate", "below": "1 m³/s"}]}, True, id="clear_when"),
+    ],
+)
+def test_silence_marks_an_alert_unless_its_gate_alone_is_silent(rig, fields, is_marked):
+    measures = {"stage": {"metric": "stage"}, "gate": {"metric": "inflow"}}
+    limits = [{"measure": "stage", "at_least": {"blue": "4 m"}}]
+    driven = rig(measure=None, at_least=None, measures=measures, limits=limits, **fields)
+    driven.send(0, {"stage": 5.0, "inflow": 2.0})
+    driven.series("5*10", start=5)
+    assert driven.seen == ["0 blue firing", *(["17.5 blue firing no_data"] if is_marked else [])]
+
+
+def test_the_silence_of_what_a_limit_is_set_against_marks_its_alert(rig):
+    measures = {"share": {"metric": "pm25_1h", "divided_by": {"measure": "all"}}, "all": {"metric": "pm10_1h"}}
+    limits = [{"measure": "share", "at_least": {"blue": "0.5 x"}}]
+    driven = rig(measure=None, at_least=None, where={"site": ["aq-a"]}, measures=measures, limits=limits)
+    driven.send(0, {"pm25_1h": 60.0, "pm10_1h": 80.0}, site="aq-a")
+    for hour in range(1, 6):
+        driven.send(60 * hour, {"pm25_1h": 60.0}, site="aq-a")
+    assert driven.seen == ["0 blue firing", "210 blue firing no_data"]

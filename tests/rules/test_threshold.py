@@ -326,7 +326,7 @@ def test_a_window_that_rests_is_not_looked_at_again(rig):
     ("hold", "keep", "expected"),
     [
         pytest.param("20min", "15min", ["30 blue firing", "46 blue cleared"], id="in time"),
-        pytest.param("12min", "5min", ["25 blue firing", "41 blue cleared"], id="over when it comes"),
+        pytest.param("12min", "5min", ["25.1667 blue firing", "41.1667 blue cleared"], id="over when it comes"),
     ],
 )
 def test_a_timer_runs_from_the_instant_of_a_value_that_came_late(rig, hold, keep, expected):

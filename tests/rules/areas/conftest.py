@@ -63,6 +63,12 @@ def rules_of(shipped, tmp_path) -> Callable[..., RuleSet]:
     return lambda *entries: read(shipped, tmp_path / "rules.yaml", *entries)
 
 
+@pytest.fixture
+def read_area_rules(tmp_path) -> Callable[..., RuleSet]:
+    """Return what reads rules over a city that is not quite the shipped one."""
+    return lambda registry, *entries: read(registry, tmp_path / "rules.yaml", *entries)
+
+
 @pytest.fixture(scope="module")
 def rules_of_module(shipped, tmp_path_factory) -> Callable[..., RuleSet]:
     return lambda *entries: read(shipped, tmp_path_factory.mktemp("rules") / "rules.yaml", *entries)

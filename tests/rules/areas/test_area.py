@@ -127,6 +127,29 @@ def test_a_number_across_the_sites(rig, across, values, limit, is_met):
     assert driven.seen == (["0 blue firing"] if is_met else [])
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        # What the three others say is above 20 already: with the silent one it cannot be below.
+        pytest.param({"below": {"blue": "20 %LEL"}}, ["0 blue firing", "3 blue cleared"], id="a partial sum ends"),
+        pytest.param({"at_least": {"red": "30 %LEL"}}, ["3 red firing"], id="a partial sum raises"),
+        pytest.param({"below": {"blue": "60 %LEL"}}, ["0 blue firing"], id="a partial sum below is no sum"),
+        pytest.param({"below": {"blue": "-40 %LEL"}, "minus": "30 %LEL"}, ["0 blue firing"], id="some take off"),
+        pytest.param({"at_least": {"red": "20 %LEL"}, "change_over": "1min"}, [], id="changes may be negative"),
+    ],
+)
+def test_a_sum_that_lacks_a_site_says_what_it_can(rig, fields, expected):
+    steps = {name: value for name, value in fields.items() if name in ("minus", "change_over")}
+    limits = {name: value for name, value in fields.items() if name not in steps}
+    measure = {"metric": "combustible_gas", "across": "sum", **steps}
+    driven = rig(measure=measure, **{"at_least": None, **limits}, urgent=True, for_="0s")
+    driven.gas(0, 5, 5, 1, 1)
+    for step in range(1, 6):
+        driven.gas(step / 2, 5, 5, 1, None)
+    driven.gas(3, 30, 5, 1, None)
+    assert driven.seen == expected
+
+
 def test_sites_are_counted_and_their_share_taken(rig):
     counted = {"metric": "combustible_gas", "sites_where": {"at_least": "10 %LEL"}}
     count = rig(measure={**counted, "across": "count"}, at_least={"blue": "2 sites", "yellow": "3 sites"})
@@ -181,6 +204,27 @@ def test_a_group_that_falls_silent_altogether_is_not_clear(rig):
     driven.gas(0, 12, 1, 1, 1)
     driven.wait(30)
     assert driven.seen == ["0 blue firing", "1.75 blue firing no_data"]
+
+
+def test_a_group_whose_end_falls_silent_is_marked_and_for_its_gate_it_is_not(rig):
+    # Gas is heard all the time; the station of the dust fell silent with its reading of minute 0 (3.5 periods of 1 h).
+    fields = {
+        "measure": None,
+        "at_least": None,
+        "measures": {
+            "gas": {"metric": "combustible_gas", "across": "max"},
+            "dust": {"metric": "pm10_1h", "from": {"kind": "air-station", "within": "50 km"}, "across": "max"},
+        },
+        "limits": [{"measure": "gas", "at_least": {"blue": "10 %LEL"}}],
+    }
+    condition = [{"measure": "dust", "below": "500 µg/m3"}]
+    ended, gated = rig(**fields, clear_when=condition), rig(**fields, only_while=condition)
+    for driven in (ended, gated):
+        driven.send(0, {"aq-liandu-1": {"pm10_1h": 50.0}})
+        for minute in range(1, 230):
+            driven.gas(minute, 40, 40, 40, 40)
+    assert ended.seen == ["1 blue firing", "210 blue firing no_data"]
+    assert gated.seen == ["1 blue firing"]
 
 
 def test_silence_is_a_measure_of_its_own(rig):

@@ -5,7 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citybrain.codec import encode_event
+from citybrain.errors import SnapshotError
+from citybrain.instants import MINUTE
+from citybrain.model import Reading, Status
 from rules.areas.judge import AreaJudge
+from rules.areas.stage import AreaStage
 
 WINDOW = {"metric": "combustible_gas", "over": "2min", "take": "mean"}
 LEAK = {
@@ -40,6 +44,24 @@ def test_a_site_that_does_not_know_any_more_ends_nothing(rig):
     for step in range(6, 12):
         driven.gas(step / 2, None, 0)
     assert [line for line in driven.seen if "cleared" in line] == []
+
+
+@pytest.mark.parametrize("across", [None, "mean"])
+def test_a_timer_runs_on_while_the_items_of_an_index_arrive_one_by_one(rig, across):
+    # O3 210 µg/m³ is an index of 105; every hour the six items come in records of their own, O3 first.
+    near = {"kind": "air-station", "within": "50 km"} if across else {"nearest": "air-station", "within": "50 km"}
+    measure = {"derived": "aqi_1h", "edition": "hj633-2026", "from": near, **({"across": across} if across else {})}
+    driven = rig(measure=measure, at_least={"blue": "120 index"}, keep_firing_for="2h")
+    stations = sorted({site for plan in driven.rules.areas.plan.plans.values() for site in plan.members[0]})
+    rest = dict.fromkeys(("so2_1h", "no2_1h", "co_1h", "pm10_1h", "pm25_1h"), 1.0)
+    for hour, ozone in enumerate((400.0, 210.0, 210.0, 210.0)):
+        driven.wait(hour * 60)
+        at = driven.now
+        for number, (item, value) in enumerate({"o3_1h": ozone, **rest}.items()):
+            for site in stations:
+                driven._move(at + number * 500, Reading(site, at, {item: value}))
+        driven.now = at + 2500
+    assert set(driven.seen) == {"0 blue firing", "180 blue cleared"}  # At each chemical area.
 
 
 def test_one_bad_sample_of_many_sites_is_no_evidence(rig):
@@ -180,3 +202,55 @@ def test_not_looking_where_nothing_is_near_changes_nothing(area_rig, rules_of_mo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AreaJudge, "is_stirred", lambda *_: True)
         assert judged() == quick
+
+
+def test_evidence_names_the_percentile_of_a_window(rig):
+    driven = rig(measure={"metric": "combustible_gas", "over": "2min", "take": "p90"})
+    for step, value in enumerate((0, 0, 20, 20)):
+        driven.gas(step / 2, value)
+    (event,) = driven.events
+    assert (event.evidence.take, event.evidence.window, event.evidence.value) == ("p90", 2 * MINUTE, 16)
+
+
+def test_a_count_of_any_alert_counts_neither_itself_nor_another_count(rig):
+    # One leak is orange in both; if either counted itself or the other, it would be red, and would never end.
+    measure = {"alerts": "any", "across": "count"}
+    levels = {"orange": "1 alerts", "red": "2 alerts"}
+    count = {**COUNT, "measure": measure, "at_least": levels}
+    driven = rig(LEAK, {**count, "id": "cc-02"}, **count)
+    driven.gas(0, 12)
+    driven.restart()
+    driven.gas(0.5, 12)
+    assert of(driven, "cc-01") == of(driven, "cc-02") == ["0 orange firing"]
+    driven.gas(1, 0)
+    driven.wait(2)
+    assert of(driven, "cc-01") == of(driven, "cc-02") == ["0 orange firing", "1 orange cleared"]
+
+
+def test_a_count_on_trial_counts_alerts_on_trial_and_no_one_is_told(rig):
+    driven = rig({**LEAK, "status": "trial"}, {**COUNT, "id": "cc-02"}, **COUNT, status="trial")
+    driven.gas(0, 12, 12)
+    assert of(driven, "cc-01") == ["0 orange firing"]
+    assert of(driven, "cc-02") == []
+    driven.areas.finish()
+    assert [event.trial for event in driven.events if event.rule.id == "cc-01"] == [True]
+    assert driven.areas.open_alerts == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "drill"),
+    [
+        pytest.param(Status.ACTUAL, None, id="real"),
+        pytest.param(Status.EXERCISE, "other", id="another drill"),
+        pytest.param(Status.TEST, "spring", id="a test"),
+    ],
+)
+def test_the_snapshot_of_a_drill_goes_on_in_that_drill_alone(rig, status, drill):
+    plan = rig().rules.areas.plan
+    stage = AreaStage(plan, status=Status.EXERCISE, drill="spring")
+    assert AreaStage(plan, status=Status.EXERCISE, drill="spring").restore(stage.snapshot(), ()) == []
+    with pytest.raises(SnapshotError, match="status"):
+        AreaStage(plan, status=status, drill=drill).restore(stage.snapshot(), ())
+    real = AreaStage(plan)
+    with pytest.raises(SnapshotError, match="status"):
+        stage.restore(real.snapshot(), ())
