@@ -1,5 +1,6 @@
 """Runs records through the engine without Kafka: the offline replay of a trace, and the incidents that come of it."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from citybrain.codec import CONTROL_HEADER
@@ -13,7 +14,7 @@ from scenarios.chain import Bulletin
 from scenarios.incidents import Incidents
 from scenarios.journal import Changes, JournalRecord
 from scenarios.playbook import Playbook
-from scenarios.states import Phase
+from scenarios.states import Incident, Phase
 from simulators.trace import TraceRecord
 
 _REPLAY = "replay-0"  # The account of who acts in a replay.
@@ -72,9 +73,14 @@ def all_is_released(changes: Changes) -> Iterator[Action]:
     """Yield the release of every first draft, and the end of each incident whose end is proposed."""
     for incident in changes.incidents:
         if incident.phase is Phase.END_PROPOSED:
-            yield End(id=incident.id, by=_REPLAY, incident=incident.id)
+            yield End(id=_action_id("end", incident), by=_REPLAY, incident=incident.id)
         elif incident.phase is Phase.OPEN and incident.released is None:
-            yield Release(id=f"{incident.id[1:]}0", by=_REPLAY, incident=incident.id)
+            yield Release(id=_action_id("release", incident), by=_REPLAY, incident=incident.id)
+
+
+def _action_id(kind: str, incident: Incident) -> str:
+    """Return the id of what a replay does with an incident: the same each time, so that it counts once."""
+    return hashlib.sha256(f"{kind}\n{incident.id}".encode()).hexdigest()[:32]
 
 
 def journal(

@@ -8,16 +8,14 @@ import typer
 from rich.text import Text
 
 from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, progress
-from citybrain.cli.scenario import scripts_in_force
+from citybrain.cli.scenario import playbook_in_force
 from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
 from citybrain.errors import MissingError
 from citybrain.i18n import Language, say
 from citybrain.instants import format_clock_time
 from citybrain.model import Status
-from citybrain.settings import load_settings
 from scenarios.cap import cap_of
 from scenarios.chain import BULLETINS, Bulletin, BulletinStatus
-from scenarios.playbook import playbook_of
 from scenarios.runner import all_is_released, journal, nobody_acts, replay_bulletins
 from simulators.trace import read_trace
 
@@ -76,8 +74,7 @@ def _bulletins(
     trace: Path, catalog: Path | None, language: Language, *, released: bool, exercise: bool
 ) -> Iterator[Bulletin]:
     rules = rules_in_force(catalog)
-    scripts = scripts_in_force(rules, catalog, language)
-    playbook = playbook_of(rules, scripts, sender=load_settings().sender)
+    playbook = playbook_in_force(rules, catalog, language)
     read = read_trace(trace)
     status = Status.EXERCISE if exercise else Status.ACTUAL
     records = journal(progress(read, say(language, "cli.replaying")), rules, status=status, expects=read.header.sites)

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from citybrain.cli.console import AsJson, Lang, badge, err, out, print_json, progress
-from citybrain.cli.scenario import scripts_in_force
+from citybrain.cli.scenario import playbook_in_force
 from citybrain.cli.shared import (
     BrokerOption,
     CatalogOption,
@@ -21,7 +21,7 @@ from citybrain.clock import SystemClock
 from citybrain.i18n import Language, say
 from citybrain.instants import format_clock_time
 from citybrain.settings import load_settings
-from scenarios.playbook import Playbook, playbook_of
+from scenarios.playbook import Playbook
 from scenarios.runner import replay_incidents
 from scenarios.states import INCIDENTS, Incident, Item
 from simulators.trace import read_trace
@@ -40,7 +40,7 @@ def replay(
     """Judge a trace offline and print the incidents at its end, each with its checklist; nobody acts on them."""
     language = language_of(lang)
     rules = rules_in_force(catalog)
-    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    playbook = playbook_in_force(rules, catalog, language)
     read = read_trace(trace)
     records = progress(read, say(language, "cli.replaying"))
     found = replay_incidents(records, rules, playbook, expects=read.header.sites)
@@ -66,7 +66,7 @@ def list_(
     language = language_of(lang)
     place = place_of(broker, load_settings(), exercise=exercise)
     rules = rules_in_force(catalog)
-    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    playbook = playbook_in_force(rules, catalog, language)
     last: dict[bytes | None, bytes | None] = {}
     with naming_the_broker(place, language):
         last.update((record.key, record.value) for record in read_all(place.broker, [place.names.incidents()]))

@@ -16,10 +16,11 @@ from citybrain.i18n import Language, say
 from citybrain.instants import format_duration
 from citybrain.model import Level, Scenario
 from citybrain.problems import sorted_problems
+from citybrain.settings import load_settings
 from rules.ruleset import RuleSet
 from scenarios.expected import FOLDER as EXPECTED
 from scenarios.expected import ExpectedFile, load_expected
-from scenarios.playbook import playbook_of
+from scenarios.playbook import Playbook, playbook_of
 from scenarios.practice import Goal, practise
 from scenarios.practice_report import data_of, lines
 from scenarios.script_check import unscripted
@@ -121,10 +122,9 @@ def run(
     """Run both storylines of a scenario's drill offline: expected alerts that come or not. Exit 1 for what does not."""
     language = language_of(lang)
     rules = rules_in_force(catalog)
-    scripts = scripts_in_force(rules, catalog, language)
-    playbook, folder = playbook_of(rules, scripts), catalog_folders(catalog).storylines
+    playbook, folder = playbook_in_force(rules, catalog, language), catalog_folders(catalog).storylines
     failed = count = 0
-    for script in _with_drills(names, scripts, language):
+    for script in _with_drills(names, playbook.scripts, language):
         if not as_json:
             out.print(Text.assemble((script.words.in_language(language), "bold"), f"  {script.scenario.value}"))
         for goal, storyline, expected in _storylines(script, rules, folder, language):
@@ -170,6 +170,11 @@ def _storylines(
             path = folder / EXPECTED / f"{name}.yaml"
             raise MissingError(say(language, "practice.no_expectation", storyline=name, path=path))
         yield goal, storyline, expected
+
+
+def playbook_in_force(rules: RuleSet, catalog: Path | None, language: Language) -> Playbook:
+    """Return what the incident stage goes by: the rules, the scripts, and who sends bulletins by the settings."""
+    return playbook_of(rules, scripts_in_force(rules, catalog, language), sender=load_settings().sender)
 
 
 def scripts_in_force(rules: RuleSet, catalog: Path | None, language: Language) -> Scripts:

@@ -11,12 +11,11 @@ from typing import Annotated
 import typer
 
 from citybrain.cli.console import Lang, err
-from citybrain.cli.scenario import scripts_in_force
+from citybrain.cli.scenario import playbook_in_force
 from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
 from citybrain.clock import SystemClock
 from citybrain.i18n import Language, say
 from citybrain.settings import load_settings
-from scenarios.playbook import playbook_of
 from streams.health import Pulse, served
 from streams.quiet import Bounded
 from streams.supervise import Supervisor
@@ -49,7 +48,7 @@ def worker(
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
     telemetry.rules(len(rules.in_force))
-    playbook = playbook_of(rules, scripts_in_force(rules, catalog, language))
+    playbook = playbook_in_force(rules, catalog, language)
     worker = Worker(rules, playbook, settings, telemetry=telemetry, pulse=pulse)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
     ports = (settings.metrics_port, 0) if any_port else (settings.metrics_port,)
