@@ -27,8 +27,8 @@ class Author(Protocol):
         """Return the files as they are now. Raises OSError if they cannot be read."""
         ...
 
-    def say_published(self, content: str) -> None:
-        """Hear that they were published."""
+    def say_published(self, catalog: str) -> None:
+        """Hear that they were published, as the set of a hash."""
         ...
 
     def say_refused(self, problems: Sequence[Problem]) -> None:

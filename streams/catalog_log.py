@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from citybrain.clock import Clock
 from citybrain.codec import CONTROL_HEADER, encode_switch
-from citybrain.errors import CitybrainError, MissingError
+from citybrain.errors import CatalogError, MissingError, SnapshotError
 from citybrain.instants import SECOND
 from citybrain.model import ControlKind, Switch
 from rules.ruleset import RuleSet
@@ -70,11 +70,11 @@ class CatalogReader(Protocol):
     """Reads the one partition of `catalog`."""
 
     async def catalog_end(self) -> int:
-        """Return the offset that the next record will get."""
+        """Return the offset that the next record will get. Raises MissingError if the broker does not answer."""
         ...
 
     async def catalog_record(self, offset: int) -> StateRecord | None:
-        """Return the record at an offset; None if there is none."""
+        """Return the record at an offset; None if there is none. Raises MissingError as `catalog_end`."""
         ...
 
 
@@ -111,14 +111,19 @@ class KafkaCatalogs:
     async def begin(self, files: CatalogFiles, compiled: Compiled) -> None:
         """Publish a set if there is none yet, and compile the newest there is.
 
-        Raises MissingError if that does not compile here.
+        Raises CatalogError if none compiles here.
         """
         self._own = compiled
         if await self._reader.catalog_end() == 0:
             await self.publish(files, compiled, by=WORKER)
         await self._follow()
         if self.ready < 0:
-            raise MissingError(f"none of the sets in {self._names.catalog()} compiles here; publish one that does")
+            raise CatalogError(f"none of the sets in {self._names.catalog()} compiles here; publish one that does")
+
+    def stop(self) -> None:
+        """Look for no newer set any more."""
+        if self._following is not None:
+            self._following.cancel()
 
     async def publish(self, files: CatalogFiles, compiled: Compiled, *, by: str) -> None:
         """Publish a set."""
@@ -146,25 +151,34 @@ class KafkaCatalogs:
         return compiled.playbook if compiled is not None else None
 
     async def compiled(self, number: int) -> Compiled | None:
-        """Return a set; None if there is none of that number. Raises MissingError if it does not compile here."""
-        async with self._compiling:
-            found = self._compiled.get(number)
-            if found is None:
-                found = await self._read(number)
-            if found is not None:
-                self._compiled[number] = found
-                self._compiled.move_to_end(number)
-                while len(self._compiled) > COMPILED_MAX:
-                    self._compiled.popitem(last=False)
+        """Return a set; None if there is none of that number.
+
+        Raises CatalogError if it does not compile here, SnapshotError if it is no set, MissingError as the reader.
+        """
+        found = self._compiled.get(number)
+        if found is None:  # Else nobody waits for another set that is being compiled.
+            async with self._compiling:
+                found = self._compiled.get(number) or await self._read(number)
+        if found is not None:
+            self._compiled[number] = found
+            self._compiled.move_to_end(number)
+            while len(self._compiled) > COMPILED_MAX:
+                self._compiled.popitem(last=False)
         return found
 
     async def _follow(self) -> None:
         """Compile the newest set, if it is a new one."""
+        try:
+            await self._look()
+        except MissingError as error:
+            logger.warning("%s", error)  # The broker is away. Whoever cannot do without it will say so.
+
+    async def _look(self) -> None:
         end = await self._reader.catalog_end()
         for number in reversed(range(self._looked_to, end)):
             try:
                 compiled = await self.compiled(number)
-            except CitybrainError:
+            except (CatalogError, SnapshotError):
                 # Another version of the program published it. Partitions that are ours do not go over to it.
                 logger.exception("set %s of %s cannot be had", number, self._names.catalog())
                 self._telemetry.catalog_error()
@@ -186,5 +200,5 @@ class KafkaCatalogs:
         compiled, problems = await asyncio.to_thread(compile_files, files)
         if compiled is None:
             first = problems[0].line_of_report("en")
-            raise MissingError(f"set {number} of {self._names.catalog()} does not compile here: {first}")
+            raise CatalogError(f"set {number} of {self._names.catalog()} does not compile here: {first}")
         return compiled

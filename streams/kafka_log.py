@@ -7,10 +7,11 @@ the process.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import aiokafka
+import aiokafka.errors
 
 from citybrain.errors import MissingError
 from citybrain.instants import SECOND
@@ -122,15 +123,17 @@ class KafkaReader:
         raise MissingError(f"{feed.topic}/{feed.partition} gives no record from offset {offset} on")
 
     async def catalog_end(self) -> int:
-        """Return the offset that the next set in `catalog` will get."""
-        return await self._end(self._catalog())
+        """Return the offset that the next set in `catalog` will get. Raises MissingError if nobody answers."""
+        with _catalog_is_there():
+            return await self._end(self._catalog())
 
     async def catalog_record(self, offset: int) -> StateRecord | None:
-        """Return the record at an offset of `catalog`; None if there is none."""
+        """Return the record at an offset of `catalog`; None if there is none. Raises MissingError as above."""
         found = None
         if 0 <= offset < await self.catalog_end():
-            async for record in self._records(self._catalog(), offset, offset + 1):
-                found = record
+            with _catalog_is_there():
+                async for record in self._records(self._catalog(), offset, offset + 1):
+                    found = record
         return found
 
     async def _records(self, partition: Any, start: int, end: int) -> AsyncIterator[StateRecord]:
@@ -161,3 +164,12 @@ class KafkaReader:
             self._consumer.assign([partition])
             self._consumer.seek(partition, offset)
             yield
+
+
+@contextlib.contextmanager
+def _catalog_is_there() -> Iterator[None]:
+    """Raise MissingError for any failure of the client: the catalog is asked again, unlike all that a lane reads."""
+    try:
+        yield
+    except aiokafka.errors.KafkaError as error:
+        raise MissingError(f"the catalog cannot be read: {error!r}") from error

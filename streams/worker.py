@@ -168,6 +168,7 @@ class Worker:
         finally:
             self._is_stopping = True
             await self._let_go()
+            self.catalogs.stop()
             await self.app.stop()
             await self._reader.stop()
             await self._writer.stop()

@@ -95,9 +95,9 @@ class FolderAuthor:
         """Return the files as they are now."""
         return gather(self._folders)
 
-    def say_published(self, content: str) -> None:
+    def say_published(self, catalog: str) -> None:
         """Say that they are in force."""
-        err.print(say(self._language, "catalog.changed", catalog=content))
+        err.print(say(self._language, "catalog.changed", catalog=catalog))
 
     def say_refused(self, problems: Sequence[Problem]) -> None:
         """Say why they are not."""

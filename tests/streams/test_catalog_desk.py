@@ -38,7 +38,7 @@ class Author:
         assert old in text
         self.files = CatalogFiles({**self.files.texts, RAIN: text.replace(old, new)}, self.files.origins)
 
-    def say_published(self, content: str) -> None:
+    def say_published(self, catalog: str) -> None:
         self.said.append("published")
 
     def say_refused(self, problems: Sequence[Problem]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from citybrain.clock import ManualClock
-from citybrain.errors import MissingError
+from citybrain.errors import CatalogError, MissingError
 from citybrain.instants import SECOND, parse_instant
 from scenarios.published import CatalogFiles, Compiled, Folders, compile_files, gather, unpack
 from streams.catalog_log import COMPILED_MAX, KafkaCatalogs, publication_of
@@ -25,6 +25,7 @@ class Memory:
 
     sent: list[Outgoing] = field(default_factory=list)
     asked: int = 0
+    is_away: bool = False
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         self.sent += records
@@ -32,6 +33,8 @@ class Memory:
 
     async def catalog_end(self) -> int:
         self.asked += 1
+        if self.is_away:
+            raise MissingError("no broker")
         return len(self.sent)
 
     async def catalog_record(self, offset: int) -> StateRecord | None:
@@ -132,7 +135,7 @@ async def test_a_set_that_does_not_compile_here_stays_out_of_force(topic, catalo
     topic.sent.append(Outgoing(NAMES.catalog(), b"k", b"rubbish"))
     assert await newest(mine, clock) == 0
     assert b"citybrain_catalog_errors_total 2.0" in telemetry.text()
-    with pytest.raises(MissingError, match=r"set 1 of t\.catalog does not compile here: .*R105"):
+    with pytest.raises(CatalogError, match=r"set 1 of t\.catalog does not compile here: .*R105"):
         await mine.numbered(1)
     await mine.publish(files, compiled, by="duty-07")
     assert await newest(mine, clock) == 3
@@ -140,7 +143,7 @@ async def test_a_set_that_does_not_compile_here_stays_out_of_force(topic, catalo
 
 async def test_a_worker_does_not_begin_where_no_set_compiles(topic, catalogs, files, compiled):
     topic.sent.append(Outgoing(NAMES.catalog(), b"k", b"rubbish"))
-    with pytest.raises(MissingError, match="publish one that does"):
+    with pytest.raises(CatalogError, match="publish one that does"):
         await catalogs().begin(files, compiled)
 
 
@@ -160,3 +163,20 @@ async def test_no_two_publications_have_the_same_key(topic, catalogs, files, com
     for _ in range(3):
         await mine.publish(files, compiled, by="duty-07")
     assert len({record.key for record in topic.sent}) == 3
+
+
+async def test_while_the_broker_is_away_the_set_in_force_stays(topic, catalogs, files, compiled, clock):
+    mine = catalogs()
+    await mine.begin(files, compiled)
+    await mine.publish(files, compiled, by="duty-07")
+    topic.is_away = True
+    assert await newest(mine, clock) == 0
+    topic.is_away = False
+    assert await newest(mine, clock) == 1
+
+
+async def test_a_set_that_is_compiled_waits_for_no_other(catalogs, files, compiled):
+    mine = catalogs()
+    await mine.begin(files, compiled)
+    async with mine._compiling, asyncio.timeout(1):
+        assert await mine.numbered(0) is compiled.rules
