@@ -184,10 +184,23 @@ class KafkaCatalogs:
                 self._telemetry.catalog_error()
                 continue
             if compiled is not None:
-                self.ready, self._newest = number, compiled
+                self.ready, self._newest = await self._first_alike(number), compiled
                 self._telemetry.rules(len(compiled.rules.in_force))
                 break
         self._looked_to = end
+
+    async def _first_alike(self, number: int) -> int:
+        """Return the number of the first of those sets up to one that are all the same.
+
+        Workers that start together each publish theirs; nobody has to go over from one to the other.
+        """
+        record = await self._reader.catalog_record(number)
+        assert record is not None, "it was read just now"
+        while number > self.ready and (before := await self._reader.catalog_record(number - 1)) is not None:
+            if before.value != record.value:
+                break
+            number -= 1
+        return number
 
     async def _read(self, number: int) -> Compiled | None:
         record = await self._reader.catalog_record(number)
