@@ -33,13 +33,13 @@ from yarl import URL
 
 from benchmarks.city import records
 from benchmarks.engine import START, calibration_s
+from citybrain.cli.worker import FolderAuthor
 from citybrain.clock import SystemClock
 from citybrain.codec import decode
 from citybrain.model import Feed, Scenario
 from citybrain.settings import Settings
 from rules.ruleset import load_rules
-from scenarios.playbook import playbook_of
-from scenarios.scripts import load_scripts
+from scenarios.published import Folders
 from streams.clients import Admin, Broker, Producer
 from streams.health import Pulse
 from streams.publish import publish
@@ -185,10 +185,9 @@ async def consume_worker(bootstrap: str, group: str, meter: Meter) -> None:
                 meter.count(output.readings)
 
     settings = Settings(bootstrap=bootstrap, prefix=PREFIX, group=group, simulated=True)
-    rules = load_rules()
-    worker = Worker(
-        rules, playbook_of(rules, load_scripts(rules)), settings, telemetry=Counting(), pulse=Pulse(SystemClock())
-    )
+    author = FolderAuthor(Folders(), settings.lang)
+    files, compiled = author.compiled()
+    worker = Worker(files, compiled, settings, telemetry=Counting(), pulse=Pulse(SystemClock()), author=author)
     async with worker.started():
         await meter.is_done.wait()
 

@@ -21,7 +21,8 @@ from citybrain.clock import Clock
 from citybrain.codec import encode_event
 from citybrain.errors import MissingError
 from citybrain.instants import SECOND
-from streams.area_fold import AreaFold
+from rules.ruleset import RuleSet
+from streams.area_fold import AreaFold, number_in
 from streams.delivery import next_run
 from streams.log import Catalogs, Outgoing, Place, Reader, SourceRecord, Writer
 from streams.outputs import Outputs
@@ -119,6 +120,9 @@ class AreaPartition:
             if (rejection := self._fold.take(one)) is not None:
                 refused.append(self._outputs.rejection(rejection, one))
                 self._telemetry.rejected(self.place.source, rejection)
+            # Here and not after the chunk: at which record it is depends on the log alone.
+            if (number := self._fold.awaited_number) is not None:
+                self._fold.go_over(await self._rules(number), number)
         if run.records:
             self._next = run.records[-1].offset + 1
             self._telemetry.reached(self.place.source, run.records[-1].record.at)
@@ -162,7 +166,8 @@ class AreaPartition:
     async def _begin(self) -> None:
         """Claim the partition and stand where the state of the last owner was written."""
         found = (await self._log.claim()).stage
-        _, rules = await self._catalogs.in_force()
+        number = number_in(found.state) if found and found.state else await self._catalogs.in_force()
+        rules = await self._rules(number)
         if found is None:
             found = Stored(await self._reader.first_offset(self.place), rules.catalog, None)
         end = await self._reader.end_offset(self.place)
@@ -171,11 +176,17 @@ class AreaPartition:
                 f"{self.place} ends at {end} and was judged up to {found.offset}: the topic was made anew"
             )
         self._next = found.offset
-        self._fold = AreaFold(rules, self._terms, found.state, on_failure=self._fail)
+        self._fold = AreaFold(rules, self._terms, found.state, number=number, on_failure=self._fail)
         # Before anything else: under our epoch, and the state that the events of another rule set are in.
         await self._write(found.outbox + tuple(map(encode_event, self._fold.begun)))
         await self._send_outbox()
         self._telemetry.restored()
+
+    async def _rules(self, number: int) -> RuleSet:
+        rules = await self._catalogs.numbered(number)
+        if rules is None:
+            raise MissingError(f"rule set {number}, which {self.place} is to be judged by, is not there")
+        return rules
 
     async def _decide(self) -> None:
         """Judge what is over. What comes of it is in the state before it is out."""

@@ -48,14 +48,8 @@ def topic_faults(counts: Mapping[str, int], names: Names) -> Iterator[str]:
     """Yield what is wrong with the topics there are."""
     feeds = [(names.source(source), names.state(source)) for source in SOURCES]
     alerts = [names.alerts(scenario) for scenario in Scenario]
-    single = [
-        names.rejected(),
-        names.status(),
-        names.alert_states(),
-        names.incidents(),
-        names.outcomes(),
-        names.bulletins(),
-    ]
+    single = [names.catalog(), names.rejected(), names.status()]
+    single += [names.alert_states(), names.incidents(), names.outcomes(), names.bulletins()]
     needed = [*(name for pair in feeds for name in pair), *alerts, *single]
     missing = [name for name in needed if name not in counts]
     if missing:

@@ -20,6 +20,7 @@ KIND_HEADER: Final = "kind"
 ACTION: Final = b"action"
 
 _CLOCK_HEADERS: Final = ((CONTROL_HEADER, ControlKind.CLOCK.value.encode()),)
+_TIMES: Final = {ControlKind.CLOCK.value.encode(), ControlKind.CATALOG.value.encode()}  # Controls that tell a time.
 _RESET_HEADERS: Final = ((CONTROL_HEADER, ControlKind.RESET.value.encode()),)
 
 
@@ -27,7 +28,7 @@ def read_journal(one: SourceRecord) -> JournalRecord | None:
     """Return a record of the journal; None for a canary. Raises ValueError for what is neither event nor action."""
     record = one.record
     if (control := record.headers.get(CONTROL_HEADER)) is not None:
-        return JournalRecord(record.at) if control == ControlKind.CLOCK.value.encode() else None
+        return JournalRecord(record.at) if control in _TIMES else None
     value = record.value or b""
     if record.headers.get(KIND_HEADER) == ACTION:
         return JournalRecord(record.at, decode_action(value))

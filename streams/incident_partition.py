@@ -23,12 +23,13 @@ from citybrain.model import Reason, Rejection, Reset
 from scenarios.chain import BULLETINS
 from scenarios.incidents import Incidents
 from scenarios.journal import Changes
-from scenarios.playbook import Playbook
 from scenarios.snapshots import encode_memory
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
+from streams.catalog_log import switch_record
 from streams.delivery import next_run
 from streams.incident_log import bulletin_record, clock_record, outcome_record, read_journal, reset_record
-from streams.log import Outgoing, Place, Reader, SourceRecord, Writer
+from streams.judging import named_set
+from streams.log import Catalogs, Outgoing, Place, Reader, SourceRecord, Writer
 from streams.outputs import Outputs
 from streams.state_log import STAGE, Record, StateLog, Stored, part_key, part_of
 from streams.telemetry import Telemetry
@@ -52,7 +53,7 @@ class IncidentPartition:
         *,
         reader: Reader,
         writer: Writer,
-        playbook: Playbook,
+        catalogs: Catalogs,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -61,12 +62,12 @@ class IncidentPartition:
         self._terms = terms
         self._reader = reader
         self._writer = writer
-        self._playbook = playbook
+        self._catalogs = catalogs
         self._clock = clock
         self._telemetry = telemetry
         self._log = StateLog(place, terms.names.state(place.source), reader=reader, writer=writer)
         self._outputs = Outputs(place, terms.names, status=terms.status, drill=terms.drill)
-        self._fold = Incidents(playbook)
+        self._switched_to = -1  # The newest set that we have told the journal of.
         self._next = self._written_to = 0
         self._written_at = clock.monotonic()
         self._unwritten: Parts = {}  # Changed, and not written by themselves but only in the last record of changes.
@@ -82,12 +83,12 @@ class IncidentPartition:
         *,
         reader: Reader,
         writer: Writer,
-        playbook: Playbook,
+        catalogs: Catalogs,
         clock: Clock,
         telemetry: Telemetry,
     ) -> Self:
         """Claim the partition, put its state together and publish what may not have been published."""
-        owner = cls(place, terms, reader=reader, writer=writer, playbook=playbook, clock=clock, telemetry=telemetry)
+        owner = cls(place, terms, reader=reader, writer=writer, catalogs=catalogs, clock=clock, telemetry=telemetry)
         await owner._begin()
         return owner
 
@@ -129,6 +130,7 @@ class IncidentPartition:
 
     async def tick(self) -> None:
         """Tell the journal that a time has come, and write how far it is folded."""
+        await self._follow_catalog()
         due = self._fold.due_at
         if due is not None and due != self._told_due and due <= self._clock.now():
             await self._writer.send([clock_record(self._terms.names)])
@@ -152,6 +154,12 @@ class IncidentPartition:
     async def _begin(self) -> None:
         """Claim the partition and stand where the last record of changes was written."""
         found = await self._log.claim()
+        held = found.stage.state if found.stage is not None else None
+        number = int(held["catalog"]) if held is not None else await self._catalogs.in_force()
+        playbook = await self._catalogs.playbook(number)
+        if playbook is None:
+            raise MissingError(f"set {number}, which {self.place} was folded under, is not there")
+        self._number, self._playbook, self._fold = number, playbook, Incidents(playbook)
         whole = found.stage or Stored(await self._reader.first_offset(self.place), self._catalog, None)
         end = await self._reader.end_offset(self.place)
         if end < whole.offset:
@@ -209,6 +217,8 @@ class IncidentPartition:
                 continue
             if record is not None:
                 changes.append(self._fold.take(record))
+            if (number := named_set(one)) is not None and number > self._number:
+                await self._go_over(number)
         self._next = piece[-1].offset + 1
         self._telemetry.reached(self.place.source, piece[-1].record.at)
         if refused:
@@ -219,6 +229,21 @@ class IncidentPartition:
             await self._write(parts, outbox)
             await self._publish(parts, outbox)
             self._telemetry.answered([outcome for each in changes for outcome in each.outcomes])
+
+    async def _go_over(self, number: int) -> None:
+        """Go on under the playbook of another set; a number that no set has is passed over."""
+        playbook = await self._catalogs.playbook(number)
+        if playbook is not None:
+            fold = Incidents(playbook)
+            fold.restore(self._fold.snapshot())
+            self._number, self._playbook, self._fold = number, playbook, fold
+
+    async def _follow_catalog(self) -> None:
+        """Tell the journal of a newer set, which is in force from that record on."""
+        number = await self._catalogs.in_force()
+        if number > max(self._number, self._switched_to):
+            self._switched_to = number
+            await self._writer.send([switch_record(self._terms.names.journal(), 0, number, at=None)])
 
     def _parts_of(self, changes: Sequence[Changes]) -> Parts:
         """Return the alerts and incidents that have changed, as they are now; None for those that are forgotten."""
@@ -240,7 +265,7 @@ class IncidentPartition:
             part_key(name): Stored(self._written_to, self._catalog, part) for name, part in self._unwritten.items()
         }
         city = orjson.loads(encode_memory(self._fold.of_the_city()))
-        state = {"city": city, "parts": parts, "again": sorted(self._again)}
+        state = {"catalog": self._number, "city": city, "parts": parts, "again": sorted(self._again)}
         records[STAGE] = Stored(self._next, self._catalog, state, tuple(outbox))
         self._telemetry.checkpoint(await self._log.write(records))
         self._unwritten = dict(parts)

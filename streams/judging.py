@@ -91,6 +91,11 @@ class Judging:
         self.engine.begin_waiting()
         self.begun.touch(self.engine.stirred())
 
+    @property
+    def number(self) -> int:
+        """Return the number of the rule set in force."""
+        return self._number
+
     def mark(self, offset: int) -> Mark:
         """Return how things stand before the record at an offset, which is the next."""
         return Mark(offset, self.engine.at, self.engine.living, self._number)
@@ -151,7 +156,9 @@ class Judging:
         # Counted over all sites the number would be another after a restart, which passes over sites that know more.
         counts: Counter[str] = Counter()
         for signal in output.signals:
-            judged.signals.append(Told(signal, one.offset, counts[signal.site]))
+            # As the set that it was taken under says: the record at hand may bring another.
+            measures = self.engine.signatures[signal.rule]
+            judged.signals.append(Told(signal, one.offset, counts[signal.site], measures))
             counts[signal.site] += 1
 
     def _pass(self, before: int | None, at: int, judged: Judged) -> None:

@@ -7,10 +7,11 @@ the process.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import aiokafka
+import aiokafka.errors
 
 from citybrain.errors import MissingError
 from citybrain.instants import SECOND
@@ -93,12 +94,8 @@ class KafkaReader:
     async def state_records(self, place: Place, start: int, end: int) -> AsyncIterator[StateRecord]:
         """Yield the records of the place's state partition from offset `start` to before `end`."""
         state = aiokafka.TopicPartition(self._names.state(place.source), place.partition)
-        async with self._at(state, max(start, await self._first(state))):
-            while await self._consumer.position(state) < end:
-                batch = await self._consumer.getmany(state, timeout_ms=SECOND)
-                for record in batch.get(state, ()):
-                    if record.offset < end:
-                        yield StateRecord(record.offset, record.key, record.value)
+        async for record in self._records(state, start, end):
+            yield record
 
     async def state_end(self, place: Place) -> int:
         """Return the offset that the next record of the place's state partition will get."""
@@ -125,6 +122,32 @@ class KafkaReader:
                     return int(records[0].offset)
         raise MissingError(f"{feed.topic}/{feed.partition} gives no record from offset {offset} on")
 
+    async def catalog_end(self) -> int:
+        """Return the offset that the next set in `catalog` will get. Raises MissingError if nobody answers."""
+        with _catalog_is_there():
+            return await self._end(self._catalog())
+
+    async def catalog_record(self, offset: int) -> StateRecord | None:
+        """Return the record at an offset of `catalog`; None if there is none. Raises MissingError as above."""
+        found = None
+        if 0 <= offset < await self.catalog_end():
+            with _catalog_is_there():
+                async for record in self._records(self._catalog(), offset, offset + 1):
+                    found = record
+        return found
+
+    async def _records(self, partition: Any, start: int, end: int) -> AsyncIterator[StateRecord]:
+        """Yield the records of a partition from offset `start` to before `end`, as far as it still has them."""
+        async with self._at(partition, max(start, await self._first(partition))):
+            while await self._consumer.position(partition) < end:
+                batch = await self._consumer.getmany(partition, timeout_ms=SECOND)
+                for record in batch.get(partition, ()):
+                    if record.offset < end:
+                        yield StateRecord(record.offset, record.key, record.value)
+
+    def _catalog(self) -> Any:
+        return aiokafka.TopicPartition(self._names.catalog(), 0)
+
     def _feed(self, place: Place) -> Any:
         return aiokafka.TopicPartition(self._names.source(place.source), place.partition)
 
@@ -141,3 +164,12 @@ class KafkaReader:
             self._consumer.assign([partition])
             self._consumer.seek(partition, offset)
             yield
+
+
+@contextlib.contextmanager
+def _catalog_is_there() -> Iterator[None]:
+    """Raise MissingError for any failure of the client: the catalog is asked again, unlike all that a lane reads."""
+    try:
+        yield
+    except aiokafka.errors.KafkaError as error:
+        raise MissingError(f"the catalog cannot be read: {error!r}") from error

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from citybrain.model import Feed
 from rules.intake import FeedRecord
 from rules.ruleset import RuleSet
+from scenarios.playbook import Playbook
 from streams.topics import Stage
 
 
@@ -92,10 +93,17 @@ class Writer(Protocol):
 class Catalogs(Protocol):
     """The published rule sets, by their number: their offset in the topic `catalog`, which only grows."""
 
-    async def in_force(self) -> tuple[int, RuleSet]:
-        """Return the newest set and its number: what a partition that never had an owner begins with."""
+    async def in_force(self) -> int:
+        """Return the number of the newest set that can be had: what a partition that never had an owner begins with.
+
+        To be asked each second: it waits for no set to be compiled.
+        """
         ...
 
     async def numbered(self, number: int) -> RuleSet | None:
         """Return a set, or None if there is none of that number."""
+        ...
+
+    async def playbook(self, number: int) -> Playbook | None:
+        """Return what the incident stage goes by under a set, or None if there is none of that number."""
         ...

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from citybrain.alerts import AlertEvent, State
 from citybrain.model import Reset
-from rules.signals import Signal
 from streams.log import Place
 from streams.signal_log import Told
 
@@ -22,7 +21,7 @@ class Moment(NamedTuple):
     """What came at one time of the log, from all sources."""
 
     at: int
-    signals: Sequence[Signal]
+    signals: Sequence[Told]
     events: Sequence[AlertEvent]
     resets: Sequence[Reset] = ()
 
@@ -31,7 +30,7 @@ class Moment(NamedTuple):
 class _Held:
     """Something that waits until its moment is over."""
 
-    what: Signal | AlertEvent
+    what: Told | AlertEvent
     offset: int  # Of the record that told it.
 
 
@@ -40,6 +39,7 @@ class Merge:
     """What is held back, and how far each source is. `give_up` and all else is obeyed in the order of the log."""
 
     passed: dict[Place, int | None]  # Source -> the time it has passed.
+    numbers: dict[Place, int] = field(default_factory=dict)  # Source -> the rule set that it has gone over to.
     position: int | None = None  # All moments before this are over.
     given_up: set[Place] = field(default_factory=set)
     last: dict[str, AlertEvent] = field(default_factory=dict)  # Of the alerts that are open: identifier -> last event.
@@ -56,12 +56,13 @@ class Merge:
 
     def take_signals(self, source: Place, told: Iterable[Told], *, offset: int) -> None:
         """Hold back signals."""
-        for signal, there, ordinal in told:
-            if self.position is not None and signal.at < self.position:
+        for one in told:
+            at = one.signal.at
+            if self.position is not None and at < self.position:
                 self.late += source in self.given_up
             else:
-                key = (source, there, signal.site, ordinal)
-                self._held.setdefault(signal.at, {}).setdefault(key, _Held(signal, offset))
+                key = (source, one.offset, one.signal.site, one.ordinal)
+                self._held.setdefault(at, {}).setdefault(key, _Held(one, offset))
 
     def take_event(self, event: AlertEvent, *, offset: int) -> None:
         """Hold back an alert event.
@@ -81,6 +82,17 @@ class Merge:
         self.passed[source] = max(self.passed.get(source) or 0, *times)
         if source in self.given_up and (self.position is None or times[-1] >= self.position):
             self.given_up.discard(source)
+
+    def take_number(self, source: Place, number: int) -> None:
+        """Note which rule set a source goes by. A restarted one tells of older ones again."""
+        self.numbers[source] = max(number, self.numbers.get(source, number))
+
+    @property
+    def agreed(self) -> int | None:
+        """Return the newest rule set that every source has gone over to, or beyond; None if one has told of none."""
+        numbers = [self.numbers.get(source) for source in self._counted()]
+        told = [number for number in numbers if number is not None]
+        return min(told) if told and len(told) == len(numbers) else None
 
     def give_up(self, source: Place) -> None:
         """Wait for a source no longer."""
@@ -116,7 +128,7 @@ class Merge:
 
     def _moment(self, time: int) -> Moment:
         held = self._held.pop(time, {}).values()
-        signals = [one.what for one in held if isinstance(one.what, Signal)]
+        signals = [one.what for one in held if isinstance(one.what, Told)]
         return self._noted(Moment(time, signals, _events(held)))
 
     def _noted(self, moment: Moment) -> Moment:

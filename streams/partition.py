@@ -26,6 +26,7 @@ from citybrain.instants import SECOND
 from citybrain.model import ControlKind
 from rules.intake import Output
 from rules.ruleset import RuleSet
+from streams.catalog_log import switch_record
 from streams.delivery import next_run
 from streams.judging import Judged, Judging, named_set
 from streams.log import Catalogs, Outgoing, Place, Reader, SourceRecord, Writer
@@ -82,7 +83,9 @@ class Partition:
         # Not told to the area stage yet: signals, and times that the log has passed.
         self._signals: list[Told] = []
         self._passed: list[int] = []
-        self._told_at: int | None = None  # The last such time that was.
+        self._told_at: int | None = None  # The last such time that was,
+        self._told_number: int | None = None  # and the number of the rule set.
+        self._switched_to = -1  # The newest set that we have told the partition of.
 
     @classmethod
     async def take_over(
@@ -151,6 +154,7 @@ class Partition:
         """
         await self._mend()
         await self._tell_time()
+        await self._follow_catalog()
         now = self._clock.monotonic()
         await self._write_changed(now - self._terms.checkpoint_every)
         await self._move_context()
@@ -208,7 +212,7 @@ class Partition:
 
     async def _first_context(self) -> Context:
         """Return where the first owner of all begins."""
-        number, _ = await self._catalogs.in_force()
+        number = await self._catalogs.in_force()
         return Context(Mark(await self._reader.first_offset(self.place), None, 0, number))
 
     async def _settle(self, sites: Mapping[str, Stored]) -> None:
@@ -292,8 +296,11 @@ class Partition:
         signals, self._signals = self._signals, []
         passed, self._passed = self._passed, []
         self._told_at = passed[-1] if passed else self._told_at
-        if records := bundles(self._terms.names, self.place, signals, passed, self._judging.engine.signatures):
-            await self._writer.send(records)
+        number = self._judging.number
+        is_news = number != self._told_number and self._judging.engine.at is not None
+        if signals or passed or is_news:
+            self._told_number = number
+            await self._writer.send(bundles(self._terms.names, self.place, signals, passed, number))
 
     async def _tell_time(self) -> None:
         """Tell the area stage all that waits, and how far the log is; every event up to there is out."""
@@ -301,6 +308,20 @@ class Partition:
         if at is not None and at != self._told_at:
             self._passed.append(at)
         await self._tell_signals()
+
+    async def _follow_catalog(self) -> None:
+        """Tell the partition of a newer rule set, which is in force from that record on, here and at every replay.
+
+        So nobody who publishes has to reach all partitions. A record too many does nothing.
+        """
+        number = await self._catalogs.in_force()
+        at = self._judging.engine.at
+        # Where the producer stamps the records, this one must not bring another time; without any there is none yet.
+        if number > max(self._judging.number, self._switched_to) and (self._terms.appends_clock or at is not None):
+            self._switched_to = number
+            stamp = None if self._terms.appends_clock else at
+            topic = self._terms.names.feed(self.place.feed)
+            await self._writer.send([switch_record(topic, self.place.partition, number, at=stamp)])
 
     async def _publish(self, events: Sequence[AlertEvent]) -> None:
         """Write the sites of some events with these in their outbox, and then send the events."""

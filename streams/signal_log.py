@@ -18,7 +18,7 @@ from streams.log import Outgoing, Place
 from streams.topics import Names
 
 KIND_HEADER: Final = "kind"
-VERSION: Final = 1
+VERSION: Final = 2
 BUNDLE_MAX: Final = 2_000  # Signals of one record: some 200 KB.
 
 
@@ -36,6 +36,7 @@ class Told(NamedTuple):
     signal: Signal
     offset: int
     ordinal: int
+    measures: str  # What its values are values of, by the rule set that they were taken under.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Bundle:
     source: Place
     told: tuple[Told, ...]
     passed: tuple[int, ...]
-    measures: Mapping[str, str]  # Rule -> what its values are values of, by the rule set that they were taken under.
+    catalog: int  # The number of the rule set that the partition goes by after all that.
 
 
 def kind_of(headers: Mapping[str, bytes]) -> Kind | None:
@@ -54,22 +55,20 @@ def kind_of(headers: Mapping[str, bytes]) -> Kind | None:
     return Kind(value.decode()) if value is not None else None
 
 
-def bundles(
-    names: Names, source: Place, told: Sequence[Told], passed: Sequence[int], measures: Mapping[str, str]
-) -> list[Outgoing]:
+def bundles(names: Names, source: Place, told: Sequence[Told], passed: Sequence[int], catalog: int) -> list[Outgoing]:
     """Return the records that tell signals and, in the first of them, the times passed before those signals."""
-    if not told and not passed:
-        return []
     pieces = [told[first : first + BUNDLE_MAX] for first in range(0, len(told), BUNDLE_MAX)] or [()]
     records = []
     for number, piece in enumerate(pieces):
-        rules = {one.signal.rule for one in piece}
+        rules = sorted({(one.signal.rule, one.measures) for one in piece})
+        places = {rule: place for place, rule in enumerate(rules)}
         data = {
             "version": VERSION,
             "source": [source.source.value, source.partition],
             "passed": passed if number == 0 else (),
-            "measures": {rule: measures[rule] for rule in sorted(rules)},
-            "signals": [_plain(one) for one in piece],
+            "catalog": catalog,
+            "rules": rules,
+            "signals": [_plain(one, places[one.signal.rule, one.measures]) for one in piece],
         }
         records.append(_outgoing(names, Kind.BUNDLE, orjson.dumps(data), key=_key(source)))
     return records
@@ -89,8 +88,9 @@ def event_record(names: Names, event: bytes, *, key: bytes) -> Outgoing:
 def read_bundle(value: bytes) -> Bundle:
     """Return a bundle. Raises ValueError, KeyError or TypeError for bytes that are none."""
     data = _checked(value)
-    told = tuple(_told(*one) for one in data["signals"])
-    return Bundle(_place(data), told, tuple(data["passed"]), data["measures"])
+    rules = data["rules"]
+    told = tuple(_told(*rules[place], *one) for place, *one in data["signals"])
+    return Bundle(_place(data), told, tuple(data["passed"]), int(data["catalog"]))
 
 
 def read_give_up(value: bytes) -> Place:
@@ -118,12 +118,14 @@ def _place(data: Mapping[str, Any]) -> Place:
     return Place(Feed(feed), partition)
 
 
-def _plain(told: Told) -> list[Any]:
+def _plain(told: Told, rule: int) -> list[Any]:
     signal = told.signal
     measured = [None if one is None else [one.value, one.bound.value, one.newest_at] for one in signal.measured]
-    return [signal.rule, signal.site, signal.at, signal.instant, measured, told.offset, told.ordinal]
+    return [rule, signal.site, signal.at, signal.instant, measured, told.offset, told.ordinal]
 
 
-def _told(rule: str, site: str, at: int, instant: int, measured: Sequence[Any], offset: int, ordinal: int) -> Told:
+def _told(
+    rule: str, measures: str, site: str, at: int, instant: int, measured: Sequence[Any], offset: int, ordinal: int
+) -> Told:
     values = tuple(None if one is None else Measured(one[0], Bound(one[1]), one[2]) for one in measured)
-    return Told(Signal(rule, site, at, instant, values), offset, ordinal)
+    return Told(Signal(rule, site, at, instant, values), offset, ordinal, measures)

@@ -66,6 +66,9 @@ class Telemetry:
         self._heartbeat = Gauge(
             "citybrain_heartbeat_timestamp_seconds", "Last turn of the worker's loop.", registry=here
         )
+        self._catalog_errors = Counter(
+            "citybrain_catalog_errors_total", "Sets of author files that did not compile.", registry=here
+        )
         self._rules = Gauge("citybrain_rules_loaded", "Rules in force.", registry=here)
         build = Gauge("citybrain_build_info", "Always 1.", ["version", "python"], registry=here)
         build.labels(__version__, platform.python_version()).set(1)
@@ -155,6 +158,10 @@ class Telemetry:
     def heartbeat(self, at: int) -> None:
         """Say that the loop turns."""
         self._heartbeat.set(at / 1000)
+
+    def catalog_error(self) -> None:
+        """Count a set that does not compile."""
+        self._catalog_errors.inc()
 
     def rules(self, count: int) -> None:
         """Say how many rules are in force."""

@@ -25,6 +25,8 @@ JOURNAL_PARTITIONS: Final = 1
 STATUS_PARTITIONS: Final = 1
 # A rule may look at sites and alerts of the whole city.
 SIGNAL_PARTITIONS: Final = 1
+# The number of a published set is its offset.
+CATALOG_PARTITIONS: Final = 1
 
 # A feed needs to outlive the longest outage of its worker, alerts and journal the yearly review.
 FEED_RETENTION: Final = 7 * DAY
@@ -144,6 +146,10 @@ class Names:
     def status(self) -> str:
         """Return the topic that says how the feeds are."""
         return f"{self.prefix}status.feeds"
+
+    def catalog(self) -> str:
+        """Return the topic of the published sets of rules, scripts, sites and zones."""
+        return f"{self.prefix}catalog"
 
     def signals(self) -> str:
         """Return the topic of what the site stage tells rules over several sites."""
@@ -328,7 +334,7 @@ def _topic_set(names: Names, *, feed_time: TimestampType, feed_partitions: int) 
         )
         for feed in Feed
     ]
-    single = (*_signals(names), *_journal(names))
+    single = (_catalog(names), *_signals(names), *_journal(names))
     return (*feeds, _rejected(names), *_alerts(names), *single, *_incidents(names), _status(names), *states)
 
 
@@ -341,6 +347,19 @@ def _rejected(names: Names) -> Topic:
         retention=FEED_RETENTION,
         timestamp_type=TimestampType.APPEND,
         meaning="records that were not judged: the original bytes, where they lay, and why",
+    )
+
+
+def _catalog(names: Names) -> Topic:
+    return Topic(
+        name=names.catalog(),
+        # No two have the same: whatever was published once, a state may name.
+        key="publication",
+        partitions=CATALOG_PARTITIONS,
+        cleanup=Cleanup.COMPACT,
+        retention=None,
+        timestamp_type=TimestampType.APPEND,
+        meaning="the published sets of rules, scripts, sites and zones, as the author files that they are",
     )
 
 

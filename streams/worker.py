@@ -23,10 +23,11 @@ from citybrain.clock import Clock, SystemClock
 from citybrain.instants import SECOND
 from citybrain.model import Feed, Status
 from citybrain.settings import Settings
-from rules.ruleset import RuleSet
-from scenarios.playbook import Playbook
+from scenarios.published import CatalogFiles, Compiled
 from streams.area_partition import AreaPartition
 from streams.canary import Canaries
+from streams.catalog_desk import LOOK_EVERY_S, Author, CatalogDesk
+from streams.catalog_log import KafkaCatalogs
 from streams.clients import Broker
 from streams.guards import expected_stamps, require_all
 from streams.health import Pulse, Standing
@@ -48,36 +49,25 @@ TURN_S = 1.0
 HEARTBEATS_IN_SESSION = 3
 
 
-class OneRuleSet:
-    """The rule set that the worker was started with, for every partition and from its first record on."""
-
-    NUMBER = 0
-
-    def __init__(self, rules: RuleSet) -> None:
-        self._rules = rules
-
-    async def in_force(self) -> tuple[int, RuleSet]:
-        """Return the set and its number."""
-        return self.NUMBER, self._rules
-
-    async def numbered(self, number: int) -> RuleSet | None:
-        """Return the set, or None if it is not of that number."""
-        return self._rules if number == self.NUMBER else None
-
-
 class Worker:
     """One worker process: the Faust application around the lanes of its partitions."""
 
     def __init__(
         self,
-        rules: RuleSet,
-        playbook: Playbook,
+        files: CatalogFiles,
+        compiled: Compiled,
         settings: Settings,
         *,
         telemetry: Telemetry,
         pulse: Pulse,
+        author: Author,
+        watches: bool = False,
         clock: Clock | None = None,
     ) -> None:
+        """Prepare. The author files and what they compile to are published if no set is there yet.
+
+        With `watches` they are published whenever they change.
+        """
         names = Names(settings.prefix)
         self._names = names.exercise() if settings.status is not Status.ACTUAL else names
         self._settings = settings
@@ -88,13 +78,30 @@ class Worker:
         self._lanes: dict[TP, Lane] = {}
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
-        self._catalogs = OneRuleSet(rules)
-        self._playbook = playbook
         self._watchdog = Watchdog(
             pulse, telemetry, self._broker, self._names, frozen_max=round(settings.session_s * SECOND)
         )
         self._writer = KafkaWriter(self._broker, before=self._watchdog.require_awake)
         self._reader = KafkaReader(self._broker, self._names)
+        self._files, self._own = files, compiled
+        self.catalogs = KafkaCatalogs(
+            self._names,
+            reader=self._reader,
+            writer=self._writer,
+            clock=self._clock,
+            telemetry=telemetry,
+            sender=settings.sender,
+        )
+        self._desk = CatalogDesk(
+            author,
+            self.catalogs,
+            names=self._names,
+            status=settings.status,
+            writer=self._writer,
+            clock=self._clock,
+            telemetry=telemetry,
+        )
+        self._watches, self._is_asked = watches, False
         name = f"{platform.node()}/{os.getpid()}/{self._clock.now()}"
         self._canaries = Canaries(self._names, self._writer, self._clock, worker=name)
         self.app = self._make_app()
@@ -139,21 +146,34 @@ class Worker:
             self._watchdog.expect_end()
             loop.call_soon_threadsafe(stop.set)
 
+        has_terminal = _has_terminal()
+
+        def hang_up(number: int, frame: FrameType | None) -> None:
+            if has_terminal and not _has_terminal():
+                heed(number, frame)  # Somebody has closed the window.
+            else:
+                self._is_asked = True
+
         # Not by the loop, which may stand still.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, heed)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants it ignored.
+            signal.signal(signal.SIGHUP, hang_up)
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
         """Judge for the length of the `with` block."""
         await self._writer.start()
         await self._reader.start()
+        await self.catalogs.begin(self._files, self._own)
+        self._desk.begin(self._files)
         await self.app.start()
         try:
             yield
         finally:
             self._is_stopping = True
             await self._let_go()
+            self.catalogs.stop()
             await self.app.stop()
             await self._reader.stop()
             await self._writer.stop()
@@ -173,23 +193,16 @@ class Worker:
             expects_sites=not settings.simulated,
             status=settings.status,
         )
-        if place.source is Stage.JOURNAL:
-            return await IncidentPartition.take_over(
-                place,
-                terms,
-                reader=self._reader,
-                writer=self._writer,
-                playbook=self._playbook,
-                clock=self._clock,
-                telemetry=self._telemetry,
-            )
-        kind = AreaPartition if place.source is Stage.SIGNALS else Partition
-        return await kind.take_over(
+        kinds: dict[Feed | Stage, type[AreaPartition | IncidentPartition]] = {
+            Stage.SIGNALS: AreaPartition,
+            Stage.JOURNAL: IncidentPartition,
+        }
+        return await kinds.get(place.source, Partition).take_over(
             place,
             terms,
             reader=self._reader,
             writer=self._writer,
-            catalogs=self._catalogs,
+            catalogs=self.catalogs,
             clock=self._clock,
             telemetry=self._telemetry,
         )
@@ -239,6 +252,7 @@ class Worker:
         self.app.agent(topic, concurrency=1, name="dispatch")(dispatch)
         self.app.task(self._turn)
         self.app.task(self._send_canaries)
+        self.app.task(self._look_after_catalog)
         self.app.on_partitions_assigned.connect(self._take_up, weak=False)
         self.app.on_partitions_revoked.connect(self._let_go, weak=False)
 
@@ -273,6 +287,16 @@ class Worker:
             if not self.app.rebalancing:
                 await self._canaries.send_due(self._flowing().keys())
             await self.app.sleep(TURN_S)
+
+    async def _look_after_catalog(self) -> None:
+        """Publish the author files when a signal asks for it, or when they have changed."""
+        while not self.app.should_stop:
+            if self._is_asked:
+                self._is_asked = False
+                await self._desk.publish()
+            elif self._watches:
+                await self._desk.look()
+            await self.app.sleep(LOOK_EVERY_S)
 
     def _flowing(self) -> dict[Place, Lane]:
         return {lane.place: lane for lane in self._lanes.values() if lane.is_flowing}
@@ -309,3 +333,12 @@ class Worker:
             raise
         except BaseException:
             die("the partitions could not be released")
+
+
+def _has_terminal() -> bool:
+    """Tell whether the process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

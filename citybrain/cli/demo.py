@@ -73,15 +73,10 @@ def demo(
             broker = child.broker
             running = Running(broker.bootstrap, broker.embedded, PREFIX, os.getpid(), clock.now())
             err.print(say(language, "demo.broker", bootstrap=broker.bootstrap))
-            with announced(running), _Worker(broker, _environment_of(catalog), language) as worker:
+            with announced(running), _Worker(broker, catalog, language) as worker:
                 _play(child, worker, story, records, language)
     except KeyboardInterrupt:
         err.print(say(language, "demo.stopped"))
-
-
-def _environment_of(catalog: Path | None) -> dict[str, str]:
-    """Return the environment that hands a catalog on to a child process."""
-    return {"CITYBRAIN_CATALOG": str(catalog)} if catalog is not None else {}
 
 
 def _play(
@@ -164,14 +159,13 @@ def _timed(
 class _Worker:
     """The worker of a demo, for the length of a `with` block. It ends when this process does."""
 
-    def __init__(self, broker: Broker, extra: dict[str, str], language: Language) -> None:
+    def __init__(self, broker: Broker, catalog: Path | None, language: Language) -> None:
         self._language = language
         self._restarts = 0
         # Faust makes a folder that nothing is kept in: the checkpoints are in the log.
         self._folder = tempfile.TemporaryDirectory(prefix="citybrain-demo-")
         self._environment = {
             **os.environ,
-            **extra,
             "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
             "CITYBRAIN_EMBEDDED": "true",
             "CITYBRAIN_SESSION_S": "6",
@@ -181,6 +175,9 @@ class _Worker:
             "CITYBRAIN_LANG": language,
             "FAUST_DATADIR": self._folder.name,
         }
+        # Whoever has a catalog of his own is likely to work on it.
+        options = ["--catalog", str(catalog), "--watch"] if catalog is not None else []
+        self._command = [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", "--any-port", *options]
         self._process = self._started()
 
     def __enter__(self) -> Self:
@@ -216,8 +213,8 @@ class _Worker:
 
     def _started(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the demo alone, which then stops things in order.
-        return subprocess.Popen(
-            [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", "--any-port"],
+        return subprocess.Popen(  # noqa: S603 - ours.
+            self._command,
             stdin=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,

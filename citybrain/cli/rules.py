@@ -1,4 +1,4 @@
-"""`citybrain rules`: check and test rule files."""
+"""`citybrain rules`: check, test and list rule files; what publishes them is in `citybrain.cli.catalogs`."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from citybrain.cli import catalogs
 from citybrain.cli.console import (
     AsJson,
     Lang,
@@ -29,7 +30,10 @@ from rules.ruleset import RuleSet, read_rules
 from rules.shape.rule import RuleStatus
 from rules.trial import TrialResult, run_trials
 
-app = typer.Typer(help="Check, test and list rules.", no_args_is_help=True)
+app = typer.Typer(help="Check, test, list and publish rules.", no_args_is_help=True)
+app.command()(catalogs.publish)
+app.command()(catalogs.history)
+app.command()(catalogs.rollback)
 
 Paths = Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; default: the rules in force.")]
 

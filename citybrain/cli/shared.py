@@ -11,9 +11,9 @@ import typer
 from citybrain.errors import MissingError, UsageError
 from citybrain.i18n import LANGUAGES, Language, say
 from citybrain.instants import parse_instant
-from citybrain.registry import SHIPPED
 from citybrain.settings import Settings, load_settings
-from rules.ruleset import SHIPPED_RULES, RuleSet, load_rules
+from rules.ruleset import RuleSet, load_rules
+from scenarios.published import Folders
 from scenarios.scripts import SHIPPED_SCRIPTS
 from simulators.storyline import SHIPPED as SHIPPED_STORYLINES
 from streams.clients import Broker
@@ -36,16 +36,6 @@ BrokerOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
-    """Where the author files lie."""
-
-    rules: Path
-    registry: Path
-    scripts: Path
-    storylines: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A broker, and the topics of ours on it."""
 
@@ -58,7 +48,7 @@ def catalog_folders(catalog: Path | None) -> Folders:
     """Return the folders of a catalog given on the command line, in the settings, or the shipped ones."""
     catalog = catalog or load_settings().catalog
     if catalog is None:
-        return Folders(SHIPPED_RULES, SHIPPED, SHIPPED_SCRIPTS, SHIPPED_STORYLINES)
+        return Folders()
     if not catalog.is_dir():
         raise UsageError(f"{catalog} is no folder")
     scripts, storylines = catalog / "scenarios", catalog / "storylines"

@@ -5,17 +5,20 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from citybrain.cli.console import Lang, err
-from citybrain.cli.scenario import playbook_in_force
-from citybrain.cli.shared import CatalogOption, language_of, rules_in_force
+from citybrain.cli.shared import CatalogOption, catalog_folders, language_of
 from citybrain.clock import SystemClock
+from citybrain.errors import CatalogError
 from citybrain.i18n import Language, say
+from citybrain.problems import Problem
 from citybrain.settings import load_settings
+from scenarios.published import CatalogFiles, Compiled, Folders, compile_files, gather
 from streams.health import Pulse, served
 from streams.quiet import Bounded
 from streams.supervise import Supervisor
@@ -32,6 +35,9 @@ def worker(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Publish the author files whenever they change; for one worker alone.")
+    ] = False,
     any_port: Annotated[
         bool, typer.Option("--any-port", hidden=True, help="Take any free port if that of the metrics is taken.")
     ] = False,
@@ -39,29 +45,28 @@ def worker(
     """Judge the feed topics and send alerts. Settings come from the environment and citybrain.toml."""
     language, settings = language_of(lang), load_settings()
     if supervise:
-        sys.exit(_supervise(language, catalog))
+        sys.exit(_supervise(language, catalog, ["--watch"] if watch else []))
     _log_within_bounds()
-    rules = rules_in_force(catalog)
+    author = FolderAuthor(catalog_folders(catalog), language)
+    files, compiled = author.compiled()
     if with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Else `nohup` wants it ignored.
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     telemetry, pulse = Telemetry(), Pulse(SystemClock())
-    telemetry.rules(len(rules.in_force))
-    playbook = playbook_in_force(rules, catalog, language)
-    worker = Worker(rules, playbook, settings, telemetry=telemetry, pulse=pulse)
+    worker = Worker(files, compiled, settings, telemetry=telemetry, pulse=pulse, author=author, watches=watch)
     # Of a demo any free port will do: two on one machine want the same, and only one of them can have it.
     ports = (settings.metrics_port, 0) if any_port else (settings.metrics_port,)
     with served(telemetry, pulse, host=settings.metrics_host, ports=ports) as port:
 
         def say_started() -> None:
-            sites, group = len(rules.registry.sites), settings.group
+            rules, group = compiled.rules, settings.group
             err.print(
                 say(
                     language,
                     "worker.started",
                     rules=len(rules.in_force),
-                    sites=sites,
+                    sites=len(rules.registry.sites),
                     group=group,
                     bootstrap=settings.bootstrap,
                 )
@@ -71,14 +76,48 @@ def worker(
         worker.run(say_started)
 
 
-def _supervise(language: Language, catalog: Path | None) -> int:
+class FolderAuthor:
+    """The author files of this worker; what becomes of them is printed."""
+
+    def __init__(self, folders: Folders, language: Language) -> None:
+        self._folders = folders
+        self._language = language
+
+    def compiled(self) -> tuple[CatalogFiles, Compiled]:
+        """Return the files and what they compile to. Raises CatalogError that lists every fault."""
+        files = self.gather()
+        compiled, problems = compile_files(files)
+        if compiled is None:
+            raise CatalogError("\n".join(["", *(problem.line_of_report(self._language) for problem in problems)]))
+        return files, compiled
+
+    def gather(self) -> CatalogFiles:
+        """Return the files as they are now."""
+        return gather(self._folders)
+
+    def say_published(self, catalog: str) -> None:
+        """Say that they are in force."""
+        err.print(say(self._language, "catalog.changed", catalog=catalog))
+
+    def say_refused(self, problems: Sequence[Problem]) -> None:
+        """Say why they are not."""
+        for problem in problems:
+            err.print(problem.line_of_report(self._language), markup=False)
+        err.print(say(self._language, "catalog.refused", count=len(problems)), style="red")
+
+    def say_other(self, number: int) -> None:
+        """Say that they are not what is in force."""
+        err.print(say(self._language, "catalog.other", number=number), style="yellow")
+
+
+def _supervise(language: Language, catalog: Path | None, more: Sequence[str]) -> int:
     """Run a worker in a child process, again and again; return the exit code of the last one."""
 
     def say_ended(code: int, delay_s: float) -> None:
         how = f"signal {-code}" if code < 0 else f"code {code}"
         err.print(say(language, "worker.restarting", how=how, delay=round(delay_s)))
 
-    options = ["--lang", language, *(["--catalog", str(catalog)] if catalog is not None else [])]
+    options = ["--lang", language, *(["--catalog", str(catalog)] if catalog is not None else []), *more]
     command = [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", *options]
     return Supervisor(command, clock=SystemClock(), say=say_ended).run()
 

@@ -58,8 +58,8 @@ def play(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Callab
     fewer = replace(registry, sites={name: site for name, site in registry.sites.items() if name != "hs-c"})
     held = replace(registry, feeds={name: replace(feed, reorder_for=60_000) for name, feed in registry.feeds.items()})
     first = made("first", registry, story.rules(4, all_of_them=True))
-    other = made("other", fewer, story.rules(5, all_of_them=False))
-    sets = [first, other, made("third", held, story.rules(4, all_of_them=True))]
+    other = made("other", fewer, story.rules(5, all_of_them=False, area="5 m"))
+    sets = [first, other, made("third", held, story.rules(4, all_of_them=True, over="5min"))]
 
     # A rule that goes and comes back may raise an old alert anew: these have the same rules.
     changed = made("changed", registry, story.rules(5, all_of_them=True))

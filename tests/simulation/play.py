@@ -1,6 +1,7 @@
 """One play of the simulation: a world, a story, the chaos between them, and what is wrong at the end."""
 
 from collections import Counter
+from operator import attrgetter
 from typing import Any
 from unittest.mock import patch
 
@@ -10,12 +11,13 @@ from citybrain.instants import HOUR
 from citybrain.model import Status
 from rules.ruleset import RuleSet
 from scenarios.incidents import Incidents
-from scenarios.playbook import playbook_of
+from scenarios.playbook import Playbook, playbook_of
 from scenarios.scripts import Scripts
 from scenarios.states import ALERT_STATES, INCIDENTS, OUTCOMES
 from streams.area_fold import AreaFold
 from streams.area_partition import GIVE_UP_AFTER
 from streams.incident_log import action_record, bulletin_record, read_journal
+from streams.judging import named_set
 from streams.log import Outgoing
 from streams.outputs import Outputs
 from streams.signal_log import KIND_HEADER, Kind, read_bundle
@@ -48,10 +50,16 @@ def play(
             return changing[process % len(changing)] if number == 0 else None
         return sets[number] if number < len(sets) else None
 
+    playbooks = [playbook_of(rules, scripts) for rules in sets]
+
+    def playbook_for(number: int, process: int) -> Playbook | None:
+        if changing is not None:
+            return playbook_of(changing[0], scripts) if number == 0 else None
+        return playbooks[number] if number < len(playbooks) else None
+
     chaos = 2.0 if seed % 3 else 0.5
-    playbook = playbook_of((changing or sets)[0], scripts)
     here = world.World(
-        seed, rules_for=rules_for, start=story.START, playbook=playbook, chaos=chaos, compacts=seed % 2 == 0
+        seed, rules_for=rules_for, start=story.START, playbook_for=playbook_for, chaos=chaos, compacts=seed % 2 == 0
     )
     tale = story.Story(seed, sets=1 if changing is not None else len(sets))
 
@@ -71,13 +79,14 @@ def play(
             here.clock.advance(tale.span())
             for sent in tale.records(here.clock.now(), make, world.place_of):
                 here.append(sent)
+            here.published = tale.published if here.has_begun else 0
             for action in story.actions(tale._dice, here.logs[world.NAMES.journal(), 0].entries):
                 here.append(action_record(world.NAMES, action))
             for _ in range(here.dice.randint(5, 30)):
                 here.turn()
         here.calm()
         faults = _settle(here, world)
-        if faults:
+        if faults := faults or _set_faults(here, world):
             return faults
         for process in here.processes.values():
             for task in process.tasks.values():
@@ -125,6 +134,18 @@ def _is_settled(here: Any, world: Any) -> bool:
     return True
 
 
+def _set_faults(here: Any, world: Any) -> list[str]:
+    """Say who has not gone over to the newest set, or one beyond that something else told of."""
+    faults = []
+    for place, owner in here.owners.items():
+        partition = here.processes[owner].tasks[place].partition
+        number = {world.AREAS: "_fold.number", world.INCIDENTS: "_number"}.get(place, "_judging.number")
+        found = attrgetter(number)(partition)
+        if found < here.published:
+            faults.append(f"{place} goes by set {found}, {here.published} is published")
+    return faults
+
+
 def _is_published(here: Any, world: Any) -> bool:
     """Tell whether what was on the way when a process ended has been published once more."""
     return not here.processes[here.owners[world.INCIDENTS]].tasks[world.INCIDENTS].partition._again
@@ -152,7 +173,7 @@ def _differences(here: Any, world: Any, story: Any, sets: list[RuleSet]) -> list
             faults.append(f"{place}: the state is another one")
         for topic, records in found.due.items():
             due.setdefault(topic, set()).update(records)
-    faults += _area_differences(here, world, story, sets[0], sources, due)
+    faults += _area_differences(here, world, story, sets, sources, due)
     sent = _signals_in(here, world)
     faults += [f"signals: lost {one}" for one in sorted(told - sent, key=repr)]
     faults += [f"signals: spurious {one}" for one in sorted(sent - told, key=repr)]
@@ -180,12 +201,12 @@ def _signals_in(here: Any, world: Any) -> set[Any]:
     for entry in here.logs[world.NAMES.signals(), 0].entries:
         if dict(entry.headers).get(KIND_HEADER) == Kind.BUNDLE.value.encode():
             bundle = read_bundle(entry.value)
-            found |= {(bundle.source, offset, ordinal, signal) for signal, offset, ordinal in bundle.told}
+            found |= {(bundle.source, one.offset, one.ordinal, one.signal, one.measures) for one in bundle.told}
     return found
 
 
 def _area_differences(
-    here: Any, world: Any, story: Any, rules: RuleSet, sources: list[Any], due: dict[str, set[Any]]
+    here: Any, world: Any, story: Any, sets: list[RuleSet], sources: list[Any], due: dict[str, set[Any]]
 ) -> list[str]:
     """Judge `signals` in one go; add what has to be sent, and compare with what the feeds give by themselves."""
 
@@ -193,24 +214,28 @@ def _area_differences(
         raise AssertionError((name, at))
 
     owner, outputs = _areas(here, world), Outputs(world.AREAS, world.NAMES, status=Status.ACTUAL, drill=None)
-    fold = AreaFold(rules, owner._terms, None, on_failure=fail)
-    events = []
+    fold = AreaFold(sets[0], owner._terms, None, number=0, on_failure=fail)
+    events, switches = [], [(0, sets[0])]
     gave_up = False
     for entry in here.feed_log(world.AREAS).between(0, owner.next_offset):
         gave_up |= dict(entry.headers).get(KIND_HEADER) == Kind.GIVE_UP.value.encode()
         assert fold.take(world.source(entry, world.AREAS)) is None
+        if (number := fold.awaited_number) is not None:
+            fold.go_over(sets[number], number)
+            switches.append((fold.time or 0, sets[number]))
         events += fold.decided()
     for event in events:
         for sent in outputs.event(event):
             due.setdefault(sent.topic, set()).add((sent.key, sent.value, sent.headers))
     here.seen["area events"] += len(events)
+    here.seen["area switches"] += len(switches) - 1
     here.seen["given up" if gave_up else "waited for all"] += 1
     faults = []
     if _settled_state(orjson.dumps(fold.dump(owner.next_offset))) != _settled_state(owner.snapshot()):
         faults.append("the state of the area stage is another one")
     if not gave_up and fold.time is not None:
-        wanted = story.replay_areas(rules, sources, outputs, upto=fold.time)
-        found = {(event.identifier, event.sequence) for event in events}
+        wanted = story.replay_areas(switches, sources, upto=fold.time)
+        found = {(event.identifier, event.sequence, event.rule.catalog) for event in events}
         faults += [f"areas: lost {one}" for one in sorted(wanted - found)]
         faults += [f"areas: spurious {one}" for one in sorted(found - wanted)]
     return faults
@@ -225,12 +250,16 @@ def _settled_state(snapshot: bytes) -> bytes:
 def _incident_differences(here: Any, world: Any) -> list[str]:
     """Fold the journal in one go; compare what is held, published and answered."""
     owner = here.processes[here.owners[world.INCIDENTS]].tasks[world.INCIDENTS].partition
-    fold, answers, bulletins = Incidents(here.playbook), set(), []
+    fold, number, answers, bulletins = Incidents(here.playbook_for(0, 0)), 0, set(), []
     states: dict[str, dict[bytes, bytes | None]] = {world.NAMES.alert_states(): {}, world.NAMES.incidents(): {}}
     for entry in here.feed_log(world.INCIDENTS).between(0, owner.next_offset):
-        record = read_journal(world.source(entry, world.INCIDENTS))
+        one = world.source(entry, world.INCIDENTS)
+        record = read_journal(one)
         assert record is not None
         changes = fold.take(record)
+        if (named := named_set(one)) is not None and named > number:
+            before, number, fold = fold, named, Incidents(here.playbook_for(named, 0))
+            fold.restore(before.snapshot())
         answers |= {orjson.dumps(OUTCOMES.dump_python(one, mode="json")) for one in changes.outcomes}
         bulletins += changes.bulletins
         alerts, incidents = states.values()
@@ -238,6 +267,7 @@ def _incident_differences(here: Any, world: Any) -> list[str]:
         incidents |= {one.id.encode(): INCIDENTS.dump_json(one, by_alias=True) for one in changes.incidents}
         alerts |= dict.fromkeys(name.encode() for name in changes.forgotten_alerts)
         incidents |= dict.fromkeys(name.encode() for name in changes.forgotten_incidents)
+    here.seen["incident switches"] += number
     here.seen["answers"] += len(answers)
     faults = []
     if fold.snapshot() != owner.snapshot():

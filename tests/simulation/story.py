@@ -37,8 +37,12 @@ _COMMON = {
 _GAUGES = {"where": {"kind": ["river-gauge"]}, "measure": {"metric": "stage"}}
 
 
-def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
-    """Return the rules of a set: thresholds, a silence, a latched one, one that waits, and one over several sites."""
+def rules(limit: int, *, all_of_them: bool, area: str = "4 m", over: str | None = None) -> list[dict[str, Any]]:
+    """Return the rules of a set: thresholds, a silence, a latched one, one that waits, and two over several sites.
+
+    `area` is the limit of one over several sites; with `over` it looks at the greatest value of such a span.
+    """
+    window = {"take": "max", "over": over} if over is not None else {}
     level = {"type": "threshold", **_GAUGES, **_COMMON}
     stage = {"at_least": {"blue": f"{limit} m", "red": "6 m"}}
     found = [
@@ -49,9 +53,9 @@ def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
             "id": "aa-05",
             "type": "area",
             "group_by": {"whole": "county"},
-            "measure": {"metric": "stage"},
+            "measure": {"metric": "stage", **window},
             **_COMMON,
-            "at_least": {"blue": "4 m"},
+            "at_least": {"blue": area},
             "keep_firing_for": "3min",
         },
         {
@@ -64,6 +68,8 @@ def rules(limit: int, *, all_of_them: bool) -> list[dict[str, Any]]:
         },
     ]
     if all_of_them:
+        # Only the incident stage minds this.
+        found[1]["inhibits"] = [{"rule": "aa-01", "level": "blue"}]
         latched = {"at_least": {"orange": "5 m"}, "urgent": True, "latched": True}
         found.insert(2, {"id": "aa-03", **level, **latched})
         found.append({"id": "aa-06", **level, "at_least": {"blue": "3 m"}, "status": "trial"})
@@ -91,7 +97,7 @@ class Story:
     def __init__(self, seed: int, *, sets: int) -> None:
         self._dice = random.Random(-seed - 1)
         self._sets = sets
-        self._published = 0
+        self.published = 0
         self._sent: list[Any] = []
 
     def span(self) -> int:
@@ -115,10 +121,11 @@ class Story:
             for place in sorted({place_of(one) for one in SITES}):
                 yield make(place, None, order, "reset")
         elif roll < 0.96 and self._sets > 1:
-            self._published = min(self._published + 1, self._sets - 1)
+            self.published = min(self.published + 1, self._sets - 1)
             for place in sorted({place_of(one) for one in SITES}):
-                number = self._published if self._dice.random() < 0.9 else self._dice.randint(0, self._sets)
-                yield make(place, None, encode_switch(Switch(number)), "catalog")
+                if self._dice.random() < 0.1:  # Something else than an owner tells a partition of a set.
+                    number = self._dice.randint(0, self._sets)
+                    yield make(place, None, encode_switch(Switch(number)), "catalog")
         elif roll < 0.97:
             poison = RAISES if self._dice.random() < 0.6 else KILLS
             yield make(place_of(site), site, b"{" + poison + b"}")
@@ -150,8 +157,8 @@ class Replayed:
 
     due: dict[str, set[Any]]  # By topic.
     snapshot: bytes
-    signals: set[Any]  # (rule, site, at, offset, ordinal, values)
-    moments: list[tuple[int, list[Any], list[AlertEvent]]]  # For the area stage: time, signals, events.
+    signals: set[Any]  # (source, offset, ordinal, signal, what it measures)
+    moments: list[tuple[int, list[Any], list[AlertEvent]]]  # For the area stage: time, signals and measures, events.
 
 
 def replay(
@@ -182,6 +189,7 @@ def replay(
         else:
             output = intake.accept(record)
         events, rejections = list(output.events), list(output.rejections)
+        signatures = engine.signatures
         if record.headers.get(CONTROL_HEADER) == b"catalog":
             wanted = json.loads(record.value)["number"]
             if wanted >= len(sets):
@@ -195,30 +203,50 @@ def replay(
         told: dict[str, list[Any]] = defaultdict(list)
         for signal in output.signals:
             told[signal.site].append(signal)
-        signals |= {(place, offset, n, one_of) for each in told.values() for n, one_of in enumerate(each)}
-        moments.append((engine.at or 0, list(output.signals), events))
+        signals |= {
+            (place, offset, n, one_of, signatures[one_of.rule])
+            for each in told.values()
+            for n, one_of in enumerate(each)
+        }
+        moments.append((engine.at or 0, [(signal, signatures[signal.rule]) for signal in output.signals], events))
     return Replayed(due, engine.snapshot(), signals, moments)
 
 
-def replay_areas(rules: RuleSet, sources: list[Replayed], outputs: Any, *, upto: int) -> set[tuple[str, int]]:
-    """Judge what all sources tell, in the order of time and before a time; return the events."""
+def replay_areas(
+    switches: list[tuple[int, RuleSet]], sources: list[Replayed], *, upto: int
+) -> set[tuple[str, int, str]]:
+    """Judge what all sources tell, in the order of time and before a time; return the events.
+
+    `switches` are times, and the rule sets from then on.
+    """
     # A deadline falls due with the next record of its partition, and counts as of its own time.
     moments: dict[int, tuple[list[Any], list[AlertEvent]]] = defaultdict(lambda: ([], []))
     for at, signals, events in (one for each in sources for one in each.moments):
         moments[at]  # A time at which nothing came is one all the same.
-        for signal in signals:
-            moments[signal.at][0].append(signal)
+        for signal, measures in signals:
+            moments[signal.at][0].append((signal, measures))
         for event in events:
             if event.scenario is not Scenario.SYSTEM:
                 moments[event.sent][1].append(event)
-    stage = AreaStage(rules.areas.plan)
     found: list[AlertEvent] = []
-    for at, (signals, events) in sorted(moments.items()):
-        if at < upto:
-            found += stage.take(at, signals, events)
-    found += stage.take(upto - 1, [], [])
-    found += stage.finish()
-    return {(event.identifier, event.sequence) for event in found}
+    held: dict[str, AlertEvent] = {}
+    stage: AreaStage | None = None
+    ends = [*(at for at, _ in switches[1:]), upto]
+    for (_, rules), end in zip(switches, ends, strict=True):
+        plan, before, stage = rules.areas.plan, stage, AreaStage(rules.areas.plan)
+        if before is not None:
+            found += stage.restore(before.snapshot(), [one for one in held.values() if one.rule.id in plan.hazards])
+        for at in sorted(at for at in moments if at < end):
+            signals, events = moments.pop(at)
+            now = [signal for signal, measures in signals if plan.signatures.get(signal.rule) == measures]
+            found += stage.take(at, now, [event for event in events if event.rule.id in plan.hazards])
+            for event in sorted(events, key=lambda event: event.sequence):
+                held[event.identifier] = event
+                if event.state.value == "cleared":
+                    del held[event.identifier]
+        found += stage.take(end - 1, [], [])
+        found += stage.finish()
+    return {(event.identifier, event.sequence, event.rule.catalog) for event in found}
 
 
 def _note(due: dict[str, set[Any]], records: list[Any]) -> None:

@@ -36,6 +36,7 @@ FOUND = [
 TROUBLES = (
     *("ends", "Killed", "FencedError", "releases", "freezes", "compactions"),
     *("late arrivals", "deliveries again", "rule sets", "area events", "given up", "waited for all", "answers"),
+    *("playbooks", "area switches", "incident switches"),
 )
 # Within how many seeds a broken rule of the protocol has to show.
 CAUGHT_WITHIN = 200
@@ -272,7 +273,70 @@ def what_arrives_late_stays(patch):
     patch.setattr(IncidentPartition, "_publish", publish_once)
 
 
+def the_area_stage_begins_with_the_newest_set(patch):
+    # The state says which; here the owner asks what is in force.
+    rules = AreaPartition._rules
+
+    async def newest(self, number):
+        return await rules(self, max(number, await self._catalogs.in_force()))
+
+    patch.setattr(AreaPartition, "_rules", newest)
+
+
+def the_area_stage_goes_over_after_the_chunk(patch):
+    # In which chunk a record comes is chance.
+    take, decide = AreaPartition.take, AreaPartition._decide
+
+    async def take_first(self, chunk):
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(AreaFold, "awaited_number", None)
+            return await take(self, chunk)
+
+    async def decide_after(self):
+        agreed = self._fold.merge.agreed
+        if agreed is not None and agreed > self._fold.number:
+            self._fold.go_over(await self._rules(agreed), agreed)
+        await decide(self)
+
+    patch.setattr(AreaPartition, "take", take_first)
+    patch.setattr(AreaPartition, "_decide", decide_after)
+
+
+def signals_are_looked_at_when_they_come(patch):
+    def take_bundle(self, bundle, offset):
+        told = [one for one in bundle.told if self._signatures.get(one.signal.rule) == one.measures]
+        if offset >= self._read_to:
+            self.merge.take_passed(bundle.source, bundle.passed)
+            self.merge.take_number(bundle.source, bundle.catalog)
+        self.merge.take_signals(bundle.source, told, offset=offset)
+        self._judge(bundle.passed)
+
+    patch.setattr(AreaFold, "_take_bundle", take_bundle)
+
+
+def the_incident_stage_begins_with_the_newest_set(patch):
+    begin = IncidentPartition._begin
+
+    async def begin_anew(self):
+        await begin(self)
+        await self._go_over(await self._catalogs.in_force())
+
+    patch.setattr(IncidentPartition, "_begin", begin_anew)
+
+
+def nobody_tells_a_partition_of_a_newer_set(patch):
+    async def say_nothing(self):
+        pass
+
+    patch.setattr(Partition, "_follow_catalog", say_nothing)
+
+
 BROKEN = [
+    the_area_stage_begins_with_the_newest_set,
+    the_area_stage_goes_over_after_the_chunk,
+    signals_are_looked_at_when_they_come,
+    the_incident_stage_begins_with_the_newest_set,
+    nobody_tells_a_partition_of_a_newer_set,
     changes_are_written_one_by_one,
     changes_are_not_in_their_record,
     answers_are_not_in_the_record,

@@ -21,7 +21,7 @@ from streams.area_partition import AreaPartition
 from streams.incident_partition import IncidentPartition
 from streams.log import Outgoing, Place, SourceRecord, StateRecord
 from streams.partition import Partition
-from streams.state_log import CLAIM, FencedError
+from streams.state_log import CLAIM, CONTEXT, STAGE, FencedError
 from streams.telemetry import Telemetry
 from streams.terms import Terms
 from streams.topics import Names, Stage, partition_of
@@ -134,11 +134,12 @@ class World:
         *,
         rules_for: Callable[[int, int], RuleSet | None],
         start: int,
-        playbook: Playbook,
+        playbook_for: Callable[[int, int], Playbook | None],
         chaos: float,
         compacts: bool,
     ) -> None:
-        """`rules_for` gives the rule set of a number as a process has it; `chaos` is how often things go wrong."""
+        """`rules_for` and `playbook_for` give the set of a number as a process has it; `chaos` is how often things go
+        wrong."""
         self.dice = random.Random(seed)
         self.clock = ManualClock(start)
         self.logs: dict[tuple[str, int], Log] = defaultdict(Log)
@@ -146,7 +147,8 @@ class World:
         self.processes: dict[int, Process] = {}
         self.owners: dict[Place, int | None] = dict.fromkeys((*PLACES, AREAS, INCIDENTS))
         self.seen: Counter[str] = Counter()  # What has gone wrong, and how often.
-        self.playbook = playbook
+        self.published = 0  # The newest set.
+        self._playbook_for = playbook_for
         self._rules_for = rules_for
         self._chaos = chaos
         self._compacts = compacts
@@ -228,6 +230,16 @@ class World:
 
     def rules_for(self, number: int, process: int) -> RuleSet | None:
         return self._rules_for(number, process)
+
+    def playbook_for(self, number: int, process: int) -> Playbook | None:
+        return self._playbook_for(number, process)
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether every partition has had an owner that left word of the set that it began with."""
+        return all(
+            any(entry.key in (CONTEXT, STAGE) for entry in self.state_log(place).entries) for place in self.owners
+        )
 
     # Time
 
@@ -341,12 +353,9 @@ class Owner:
             turn=self._process.turn,
         )
         common = {"reader": self, "writer": self, "clock": world.clock, "telemetry": world._telemetry}
+        kinds = {AREAS: AreaPartition, INCIDENTS: IncidentPartition}
         partition: Partition | AreaPartition | IncidentPartition
-        if task.place is INCIDENTS:
-            partition = await IncidentPartition.take_over(task.place, terms, playbook=world.playbook, **common)
-        else:
-            kind = AreaPartition if task.place is AREAS else Partition
-            partition = await kind.take_over(task.place, terms, catalogs=self, **common)
+        partition = await kinds.get(task.place, Partition).take_over(task.place, terms, catalogs=self, **common)
         task.partition = partition
         position = partition.next_offset
         ticked_at = world.clock.now()
@@ -421,16 +430,21 @@ class Owner:
 
     # Catalogs
 
-    async def in_force(self) -> tuple[int, RuleSet]:
-        await Step()
-        rules = self._world.rules_for(0, self._process.number)
-        assert rules is not None
-        return 0, rules
+    async def in_force(self) -> int:
+        number = self._world.published
+        if self._dice.random() < 0.2:
+            await Step()  # The answer is older than it might be.
+        return number
 
     async def numbered(self, number: int) -> RuleSet | None:
         await Step()
         self._world.seen["rule sets"] += number > 0
         return self._world.rules_for(number, self._process.number)
+
+    async def playbook(self, number: int) -> Playbook | None:
+        await Step()
+        self._world.seen["playbooks"] += number > 0
+        return self._world.playbook_for(number, self._process.number)
 
 
 def source(entry: Entry, place: Place) -> SourceRecord:

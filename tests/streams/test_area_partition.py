@@ -39,6 +39,8 @@ class Memory:
     sent: list[Outgoing] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     end: int = 100
+    newest: int = 0
+    sets: dict[int, RuleSet | None] = field(default_factory=dict)  # Other than `rules`.
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         offsets = []
@@ -68,11 +70,11 @@ class Memory:
     async def next_offset(self, place: Place, offset: int) -> int:
         return offset
 
-    async def in_force(self) -> tuple[int, RuleSet]:
-        return 0, self.rules
+    async def in_force(self) -> int:
+        return self.newest
 
     async def numbered(self, number: int) -> RuleSet | None:
-        return self.rules
+        return self.sets.get(number, self.rules)
 
     @property
     def journal(self) -> list[str]:
@@ -122,14 +124,17 @@ def source(rules):
     return made
 
 
-def tell(rules: RuleSet, source: Place, minute: float, gas: dict[str, float] | None = None) -> list[Outgoing]:
+def tell(
+    rules: RuleSet, source: Place, minute: float, gas: dict[str, float] | None = None, *, number: int = 0
+) -> list[Outgoing]:
     """Return what a source tells: values of gas detectors at a minute, and that it has passed that time."""
     at = START + round(minute * MINUTE)
+    measures = rules.areas.plan.signatures["fr-03-zone"]
     told = [
-        Told(Signal("fr-03-zone", site, at, at, (Measured(value, Bound.EXACT, at),)), round(minute * 60), 0)
+        Told(Signal("fr-03-zone", site, at, at, (Measured(value, Bound.EXACT, at),)), round(minute * 60), 0, measures)
         for site, value in (gas or {}).items()
     ]
-    return bundles(NAMES, source, told, [at], rules.areas.plan.signatures)
+    return bundles(NAMES, source, told, [at], number)
 
 
 def leak(rules: RuleSet) -> list[Outgoing]:
@@ -264,3 +269,63 @@ async def test_a_state_that_does_not_fit_the_log_or_the_program_is_named(log, ow
     log.state.append(StateRecord(len(log.state), STAGE, record.value[:40]))
     with pytest.raises(SnapshotError, match="torn"):
         await owner()
+
+
+# Other sets
+
+
+@pytest.fixture(scope="module")
+def without(rules) -> RuleSet:
+    """Return a set that lacks the rule about gas in a park."""
+    return RuleSet(rules.registry, [one for one in rules.rules.values() if one.rule.id != "fr-03-zone"])
+
+
+async def test_the_stage_goes_over_to_a_set_once_every_source_has(log, owner, source, rules, without):
+    log.sets[1] = without
+    mine = await owner()
+    await mine.take(source(*leak(rules)))
+    assert mine.open_alerts > 0
+    await mine.take(source(*tell(rules, GAS, 10, number=1)))
+    assert mine.open_alerts > 0  # The other source still goes by the old one.
+    log.told.clear()
+    await mine.take(source(*tell(rules, SILENT, 10, number=1)))
+    assert mine.open_alerts == 0
+    assert log.journal[-1].startswith("fr-03-zone")
+    assert log.journal[-1].endswith("cleared")
+    assert "state.signals" in log.told[: log.told.index("journal")], "the state knows of an event before it is out"
+    cleared = [decode_event(one.value or b"") for one in log.sent if one.topic == NAMES.journal()][-1]
+    assert "no longer applies" in cleared.headline.en
+    assert cleared.rule.catalog == without.catalog
+
+
+async def test_a_new_owner_goes_by_the_set_of_the_state_and_not_by_the_newest(log, owner, source, rules, without):
+    log.sets[1] = without
+    first = await owner()
+    await first.take(source(*leak(rules)))
+    log.newest = 1
+    second = await owner()
+    assert second.open_alerts == first.open_alerts
+    assert second.snapshot() == first.snapshot()
+    log.sets[0] = None
+    with pytest.raises(MissingError, match="rule set 0"):
+        await owner()
+
+
+async def test_a_source_that_is_given_up_on_keeps_no_set_back(log, owner, source, rules, without):
+    log.sets[1] = without
+    mine = await owner()
+    await mine.take(source(*leak(rules), *tell(rules, GAS, 10, number=1)))
+    assert mine.open_alerts > 0
+    await mine.take(source(give_up(NAMES, SILENT)))
+    assert mine.open_alerts == 0
+
+
+async def test_what_is_held_back_is_looked_at_under_the_set_that_judges_it(log, owner, source, rules, without):
+    #  Told under set 1, while the stage still went by a set without the rule.
+    log.sets[0], log.sets[1] = without, rules
+    mine = await owner()
+    records = leak(rules)
+    await mine.take(source(*[one for one in records if one.key == b"environment/0"], *tell(rules, GAS, 10, number=1)))
+    await mine.take(source(*tell(rules, SILENT, 0, number=1)))
+    await mine.take(source(*[one for one in records if one.key == b"hydrology/0"]))
+    assert any(line.startswith("fr-03-zone") for line in log.journal)

@@ -13,6 +13,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,11 +23,12 @@ from typer.testing import CliRunner
 from citybrain.alerts import AlertEvent
 from citybrain.cli.main import app
 from citybrain.clock import SystemClock
-from citybrain.codec import decode_event
+from citybrain.codec import decode_event, encode_switch
 from citybrain.errors import CitybrainError
 from citybrain.instants import HOUR, MINUTE, format_instant
-from citybrain.model import Feed, Scenario
+from citybrain.model import Feed, Scenario, Switch
 from rules.ruleset import RuleSet, load_rules
+from scenarios.published import Folders, gather
 from scenarios.runner import replay
 from simulators.fleet import simulate
 from simulators.storyline import load_storyline
@@ -44,10 +46,11 @@ METRICS = re.compile(r"http://(127\.0\.0\.1:\d+)/metrics")
 
 @dataclass
 class Worker:
-    """A worker process, and the address of its health."""
+    """A worker process, the address of its health, and what it has said."""
 
     process: "subprocess.Popen[str]"
     health: str
+    said: list[str]
 
     def get(self, path: str) -> tuple[int, str]:
         try:
@@ -67,7 +70,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(broker: Broker, prefix: str) -> Iterator[Worker]:
+def worker(broker: Broker, prefix: str, *options: str) -> Iterator[Worker]:
     environment = {
         **os.environ,
         "CITYBRAIN_BOOTSTRAP": broker.bootstrap,
@@ -81,7 +84,7 @@ def worker(broker: Broker, prefix: str) -> Iterator[Worker]:
         "CITYBRAIN_LANG": "en",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent"],
+        [sys.executable, "-m", "citybrain.cli", "worker", "--with-parent", *options],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
@@ -98,7 +101,7 @@ def worker(broker: Broker, prefix: str) -> Iterator[Worker]:
                 # Whoever writes to a pipe that nobody reads stands still when it is full.
                 readers.append(threading.Thread(target=said.extend, args=(process.stderr,), daemon=True))
                 readers[0].start()
-                yield Worker(process, found[1])
+                yield Worker(process, found[1], said)
                 break
         else:
             pytest.fail("the worker did not start:\n" + "".join(said))
@@ -304,3 +307,175 @@ def test_what_people_do_is_answered_and_seen_in_the_incidents(
         assert citybrain("actions", "tick", incident, step, "--by", "duty-07")[0] == 5
         assert running.stop() == 0
     assert states()[red]["acknowledged"]["by"] == "duty-07"
+
+
+@dataclass
+class City:
+    """A broker, and a catalog folder that somebody works on."""
+
+    broker: Broker
+    names: Names
+    folder: Path
+    start: int
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the rules about rivers."""
+        path = self.folder / "rules" / "flood-drought-command" / "river.yaml"
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), "utf-8")
+
+    def rules(self, *arguments: str) -> tuple[int, str]:
+        """Run `citybrain rules`; return its exit code and what it prints."""
+        said = CliRunner().invoke(app, ["rules", *arguments, "--broker", self.broker.bootstrap])
+        code = said.exception.exit_code if isinstance(said.exception, CitybrainError) else said.exit_code
+        return code, said.output
+
+    def sets(self) -> list[dict[str, Any]]:
+        """Return what `rules history` lists."""
+        code, said = self.rules("history", "--json")
+        assert code == 0
+        return [orjson.loads(line) for line in said.splitlines()]
+
+    def tell(self, minute: int, stages: dict[str, float]) -> None:
+        """Send readings of gauges."""
+        with Producer(self.broker) as producer:
+            for site, stage in stages.items():
+                at = self.start + minute * MINUTE
+                reading = {"site": site, "observed_at": format_instant(at), "values": {"stage": stage}}
+                topic = self.names.feed(Feed.HYDROLOGY)
+                producer.send(topic, orjson.dumps(reading), key=site.encode(), timestamp_ms=at)
+
+    def wait_for_set(self, number: int) -> None:
+        """Wait until all partitions that have records were told to go over to a set."""
+        value = encode_switch(Switch(number))
+
+        def is_told() -> bool:
+            records = read_all(self.broker, [self.names.feed(Feed.HYDROLOGY)])
+            told = {one.partition for one in records if one.value == value}
+            return told == {one.partition for one in records if one.key is not None}
+
+        wait_for(is_told, f"the partitions to be told of set {number}")
+
+    def last(self, rule: str, site: str) -> AlertEvent:
+        """Return the last event of a rule at a site."""
+        found = [
+            event for event in journal(self.broker, self.names) if (event.rule.id, event.subject.site) == (rule, site)
+        ]
+        return max(found, key=lambda event: event.sequence)
+
+    def wait_for_event(self, rule: str, site: str, what: str, *, catalog: str | None = None) -> AlertEvent:
+        """Wait for an event of a level and state, by the set of a hash, and return it."""
+        found: list[AlertEvent] = []
+
+        def has_come() -> bool:
+            for event in journal(self.broker, self.names):
+                is_it = (event.rule.id, event.subject.site, f"{event.level} {event.state}") == (rule, site, what)
+                if is_it and catalog in (None, event.rule.catalog):
+                    found.append(event)
+            return bool(found)
+
+        wait_for(has_come, f"{rule} at {site}: {what}")
+        return found[-1]
+
+
+@pytest.fixture
+def city(
+    broker_with: Callable[[Iterable[Topic]], Broker], prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> City:
+    """Return a city whose catalog is the shipped one to begin with."""
+    broker = broker_with(topics_of(prefix))
+    for name, text in gather(Folders()).texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    settings = {"PREFIX": prefix, "EMBEDDED": str(broker.embedded).lower(), "LANG": "en", "CATALOG": str(tmp_path)}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"CITYBRAIN_{name}", value)
+    return City(broker, Names(prefix), tmp_path, (SystemClock().now() - 3 * HOUR) // MINUTE * MINUTE)
+
+
+@pytest.mark.timeout(400)
+def test_sets_are_published_and_switched_while_workers_run(city: City, prefix: str) -> None:
+    high, low = "hs-hecheng", "hs-longquan"
+    with contextlib.ExitStack() as stack:
+        # The group of the embedded broker does not take a second member.
+        workers = [stack.enter_context(worker(city.broker, prefix)) for _ in range(1 if city.broker.embedded else 2)]
+        city.tell(0, {high: 1.2})
+        city.tell(5, {high: 4.6, low: 0.4})
+        before = city.wait_for_event("fd-03", high, "yellow firing")
+        held = city.wait_for_event("fd-07", low, "yellow firing")
+        assert [(one["number"], one["catalog"], one["by"]) for one in city.sets()] == [
+            (0, before.rule.catalog, "worker")
+        ]
+        assert city.rules("publish", "--by", "duty-07")[1].startswith("nothing to do")
+
+        # A limit is edited: its alert names the new set, and the state of the other rule survives.
+        city.edit("orange: {site: guarantee_stage}", "orange: {site: warning_stage, plus: 0.5 m}")
+        assert city.rules("publish", "--by", "Zhang")[0] == 2
+        assert city.rules("publish", "--by", "duty-07")[0] == 0
+        city.wait_for_set(1)
+        city.tell(10, {high: 5.2, low: 0.4})
+        city.tell(15, {high: 5.2})  # Orange asks for a second reading.
+        after = city.wait_for_event("fd-03", high, "orange firing")
+        assert after.identifier == before.identifier
+        assert after.rule.catalog != before.rule.catalog
+        kept = city.wait_for_event("fd-07", low, "orange firing")
+        assert (kept.identifier, kept.sequence, kept.onset) == (held.identifier, 2, held.onset)
+        assert kept.rule.catalog == after.rule.catalog == city.sets()[1]["catalog"]
+
+        # What does not compile is not published.
+        city.edit("deadband: 0.1 m", "deadbanb: 0.1 m")
+        code, said = city.rules("publish", "--by", "duty-07")
+        assert code == 4
+        assert "river.yaml:19:9: R104" in said.replace("\n", "")
+        assert len(city.sets()) == 2
+        city.edit("deadbanb: 0.1 m", "deadband: 0.1 m")
+
+        # A rule ends, and its alert with it.
+        city.edit("  - id: fd-03\n", "  - id: fd-03\n    status: draft\n")
+        assert city.rules("publish", "--by", "duty-07")[0] == 0
+        ended = city.wait_for_event("fd-03", high, "orange cleared")
+        assert "no longer applies" in ended.headline.en
+        assert ended.rule.catalog == city.sets()[2]["catalog"]
+        loaded = [one["rules"] for one in city.sets()]
+        assert loaded[2] == loaded[1] - 1
+        for one in workers:
+            wait_for(lambda one=one: f"citybrain_rules_loaded {loaded[2]}.0" in one.get("/metrics")[1], "the switch")
+
+        # And comes back; a worker that was killed goes on with what its predecessor went over to.
+        workers.pop().kill()
+        workers.append(stack.enter_context(worker(city.broker, prefix)))
+        assert city.rules("rollback", "--by", "duty-08")[0] == 0
+        city.wait_for_set(3)
+        assert city.rules("rollback", "7", "--by", "duty-08")[0] == 2
+        city.tell(20, {high: 5.3})
+        again = city.wait_for_event("fd-03", high, "yellow firing", catalog=after.rule.catalog)
+        assert again.identifier != after.identifier
+        assert city.last("fd-07", low).key == kept.key
+        assert [one["in_force"] for one in city.sets()] == [False, False, False, True]
+        assert city.sets()[3]["catalog"] == city.sets()[1]["catalog"]
+        assert {one.stop() for one in workers} == {0}
+
+
+@pytest.mark.timeout(400)
+def test_one_worker_alone_publishes_what_is_written_and_says_what_is_wrong(city: City, prefix: str) -> None:
+    with worker(city.broker, prefix, "--watch") as running:
+        city.edit("deadband: 0.1 m", "deadbanb: 0.1 m")
+        wait_for(lambda: any("R104" in line for line in running.said), "the problems")
+        wait_for(lambda: len(journal(city.broker, city.names)) > 0, "the alert")
+        (event,) = journal(city.broker, city.names)
+        assert (event.rule.id, event.scenario) == ("catalog-error", Scenario.SYSTEM)
+        assert "citybrain_catalog_errors_total 1.0" in running.get("/metrics")[1]
+        city.edit("deadbanb: 0.1 m", "deadband: 0.2 m")
+        wait_for(lambda: len(city.sets()) == 2, "the set")
+        assert running.stop() == 0
+    with worker(city.broker, prefix) as running:
+        city.edit("deadband: 0.2 m", "deadband: 0.3 m")
+        wait_for(lambda: running.get("/readyz")[0] == 200, "the worker")
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(city.sets()) == 3, "the set")
+        assert running.stop() == 0
+    city.edit("deadband: 0.3 m", "deadband: 0.4 m")
+    with worker(city.broker, prefix) as running:
+        wait_for(lambda: any("set 2 of the topic" in line for line in running.said), "the word on what is in force")
+        assert running.stop() == 0

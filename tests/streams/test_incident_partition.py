@@ -20,6 +20,7 @@ from scenarios.runner import replay
 from scenarios.scripts import load_scripts
 from simulators.fleet import simulate
 from simulators.storyline import load_storyline
+from streams.catalog_log import switch_record
 from streams.clients import Record
 from streams.incident_log import action_record, clock_record, event_in, reset_record
 from streams.incident_partition import LATE_MAX, IncidentPartition
@@ -44,6 +45,14 @@ class Memory:
     sent: list[Outgoing] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     end: int = 10_000
+    newest: int = 0
+    playbooks: list[Playbook] = field(default_factory=list)
+
+    async def in_force(self) -> int:
+        return self.newest
+
+    async def playbook(self, number: int) -> Playbook | None:
+        return self.playbooks[number] if number < len(self.playbooks) else None
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         offsets = []
@@ -110,9 +119,11 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def owner(log, clock, playbook):
+    log.playbooks.append(playbook)
+
     async def take_over() -> IncidentPartition:
         return await IncidentPartition.take_over(
-            PLACE, TERMS, reader=log, writer=log, playbook=playbook, clock=clock, telemetry=Telemetry()
+            PLACE, TERMS, reader=log, writer=log, catalogs=log, clock=clock, telemetry=Telemetry()
         )
 
     return take_over
@@ -260,3 +271,42 @@ def test_what_is_no_event_of_the_journal_is_none():
     assert event_in(Record("t.journal", 0, 0, 0, None, b"rubbish", ())) is None
     assert event_in(Record("t.journal", 0, 0, 0, None, b"w", (("control", b"canary"),))) is None
     assert event_in(Record("t.journal", 0, 0, 0, None, None, ())) is None
+
+
+# Other sets
+
+
+async def test_the_owner_tells_the_journal_of_a_newer_set_once_and_obeys_it_when_it_is_read_back(
+    log, owner, journal, playbook, events
+):
+    log.playbooks.append(replace(playbook, inhibitions={}))
+    mine = await owner()
+    await mine.take(journal(*map(told, events[:3])))
+    log.newest = 1
+    for _ in range(2):
+        await mine.tick()
+    (order,) = [one for one in log.sent if one.topic == NAMES.journal()]
+    assert order == switch_record(NAMES.journal(), 0, 1, at=None)
+    assert mine._playbook is playbook
+    before = mine.snapshot()
+    await mine.take(journal(order))
+    assert mine._playbook is log.playbooks[1]
+    assert len(orjson.loads(mine.snapshot())["alerts"]) == len(orjson.loads(before)["alerts"])
+    await mine.tick()
+    assert [one for one in log.sent if one.topic == NAMES.journal()] == [order]
+
+
+async def test_a_new_owner_goes_by_the_set_that_the_journal_was_told_of_and_not_by_the_newest(
+    log, owner, journal, playbook, events
+):
+    log.playbooks += [replace(playbook, inhibitions={}), playbook]
+    first = await owner()
+    await first.take(journal(*map(told, events[:3]), switch_record(NAMES.journal(), 0, 1, at=None)))
+    await first.release()
+    log.newest = 2
+    second = await owner()
+    assert second._playbook is log.playbooks[1]
+    assert second.snapshot() == first.snapshot()
+    del log.playbooks[1:]
+    with pytest.raises(MissingError, match="set 1"):
+        await owner()

@@ -17,7 +17,9 @@ HERE, THERE = Place(Feed.HYDROLOGY, 0), Place(Feed.PARKING, 0)
 
 
 def told(at: int, *, offset: int = 0, site: str = "hs-a") -> Told:
-    return Told(Signal("aa-01", site, START + at, START + at, (Measured(1.0, Bound.EXACT, START + at),)), offset, 0)
+    return Told(
+        Signal("aa-01", site, START + at, START + at, (Measured(1.0, Bound.EXACT, START + at),)), offset, 0, "m"
+    )
 
 
 def over(merge: Merge, *times: int) -> list[tuple[int, int]]:
@@ -114,10 +116,25 @@ def test_however_the_sources_lie_in_the_log_the_moments_are_the_same(seed):
             merge.take_signals(source, signals, offset=offset)
             for moment in merge.over([START + at]):
                 if moment.signals:
-                    found.append((moment.at, tuple(sorted(signal.site for signal in moment.signals))))
+                    found.append((moment.at, tuple(sorted(one.signal.site for one in moment.signals))))
         return found
 
     first = played(random.Random(1))
     assert len(first) > 10
     assert first == sorted(first)
     assert played(random.Random(2)) == first
+
+
+def test_a_set_is_agreed_on_when_every_source_that_counts_has_gone_over_to_it_or_beyond(merge):
+    assert merge.agreed is None
+    merge.take_number(HERE, 3)
+    assert merge.agreed is None  # The other has told of none.
+    merge.take_number(THERE, 1)
+    merge.take_number(HERE, 2)  # It was restarted from before.
+    assert merge.agreed == 1
+    merge.take_number(THERE, 4)
+    assert merge.agreed == 3
+    merge.give_up(HERE)
+    assert merge.agreed == 4
+    merge.give_up(THERE)
+    assert merge.agreed is None

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from citybrain.clock import ManualClock
-from citybrain.codec import decode_event, encode_reset, encode_switch
+from citybrain.codec import CONTROL_HEADER, decode_event, encode_reset, encode_switch
 from citybrain.errors import MissingError, SnapshotError
 from citybrain.instants import MINUTE, SECOND, format_instant, parse_instant
 from citybrain.model import Feed, Reset, Status, Switch
@@ -45,6 +45,7 @@ class Memory:
     holes: frozenset[int] = frozenset()
     feed_end: int = 100
     tells_offsets: bool = True
+    newest: int = 0
 
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         self.sends += 1
@@ -81,8 +82,8 @@ class Memory:
             offset += 1
         return offset
 
-    async def in_force(self) -> tuple[int, RuleSet]:
-        return 0, self.sets[0]
+    async def in_force(self) -> int:
+        return self.newest
 
     async def numbered(self, number: int) -> RuleSet | None:
         return self.sets[number] if number < len(self.sets) else None
@@ -567,6 +568,45 @@ async def test_a_set_that_is_gone_is_an_error_that_says_so(log, owner, sets):
         await owner()
 
 
+async def test_the_owner_tells_the_partition_of_a_newer_set_once_and_obeys_it_when_it_is_read_back(log, owner, sets):
+    log.sets = sets
+    mine = await owner()
+    log.newest = 1
+    await mine.tick()
+    assert orders_in(log) == []  # No time yet to stamp it with.
+    await mine.take([reading(0, 1.2)])
+    for _ in range(2):
+        await mine.tick()
+    (order,) = orders_in(log)
+    assert order.partition == PLACE.partition
+    assert order.timestamp == START  # Where the producer stamps, time does not jump to now.
+    assert bundles_in(log)[-1].catalog == 0
+    record = FeedRecord(Feed.HYDROLOGY, order.timestamp, None, order.value, dict(order.headers))
+    await mine.take([SourceRecord(1, record)])
+    await mine.tick()
+    assert bundles_in(log)[-1].catalog == 1  # Also where no time has passed.
+    assert orders_in(log) == [order]
+
+
+async def test_where_the_broker_stamps_an_order_has_no_time(log, owner, sets):
+    log.sets = sets
+    mine = await owner(appends_clock=True)
+    log.newest = 1
+    await mine.tick()
+    assert [one.timestamp for one in orders_in(log)] == [None]
+
+
+async def test_a_signal_says_what_it_measures_under_the_set_that_it_was_taken_under(log, owner, sets, rules):
+    #  The next set has no rule over several sites at all, and comes before the second has passed.
+    log.sets = [rules, RuleSet(rules.registry, [one for one in rules.rules.values() if one.rule.id == "fd-03"])]
+    mine = await owner()
+    await mine.take([reading(0, 1.2), switch(1, 1)])
+    await mine.tick()
+    (bundle,) = bundles_in(log)
+    assert bundle.told
+    assert {one.measures for one in bundle.told} <= set(rules.areas.plan.signatures.values())
+
+
 async def test_an_order_to_reset_is_not_carried_out_twice(log, owner, rules):
     order = encode_reset(Reset("fd-03", "hs-hecheng"))
     records = [reading(0, 1.2), reading(1, 4.6), control(2, b"reset", order), reading(3, 4.7)]
@@ -607,6 +647,10 @@ async def test_an_event_costs_two_round_trips_and_one_for_signals_that_wait(log,
 
 def bundles_in(log) -> list:
     return [read_bundle(one.value) for one in log.sent if (KIND_HEADER, b"bundle") in one.headers]
+
+
+def orders_in(log) -> list[Outgoing]:
+    return [one for one in log.sent if (CONTROL_HEADER, b"catalog") in one.headers]
 
 
 async def test_time_is_told_each_second_with_the_signals(log, owner, clock):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 import streams.worker
+from citybrain.cli.worker import FolderAuthor
 from citybrain.clock import SystemClock
 from citybrain.errors import MissingError
 from citybrain.instants import HOUR, MINUTE
@@ -14,9 +15,8 @@ from citybrain.model import Scenario
 from citybrain.settings import Settings
 from rules.intake import Intake
 from rules.ruleset import load_rules
-from scenarios.playbook import playbook_of
+from scenarios.published import Folders
 from scenarios.runner import replay
-from scenarios.scripts import load_scripts
 from simulators.fleet import simulate
 from simulators.storyline import load_storyline
 from streams.clients import Broker, Producer, Record, read_all
@@ -40,14 +40,10 @@ def settings_for(broker: Broker, prefix: str) -> Settings:
 
 
 def worker_for(broker: Broker, prefix: str) -> Worker:
-    rules = load_rules()
-    return Worker(
-        rules,
-        playbook_of(rules, load_scripts(rules)),
-        settings_for(broker, prefix),
-        telemetry=Telemetry(),
-        pulse=Pulse(SystemClock()),
-    )
+    author = FolderAuthor(Folders(), "en")
+    files, compiled = author.compiled()
+    settings = settings_for(broker, prefix)
+    return Worker(files, compiled, settings, telemetry=Telemetry(), pulse=Pulse(SystemClock()), author=author)
 
 
 async def read(broker: Broker, topics: Iterable[str]) -> list[Record]:
