@@ -314,9 +314,9 @@ class Engine:
         """Tell the area stage what time alone has made of what speaks only on change."""
         if state.tell_at != at:
             return  # It has been told since.
-        state.tell_at, state.told_at = None, at
+        before, state.tell_at, state.told_at = state.told_at, None, at
         for sender, past in zip(state.plan.senders, state.pasts, strict=True):
-            if sender.has_wakes:
+            if sender.has_wakes and (before is None or sender.is_moving_since(state, before)):
                 self._signals.append(sender.tell_again(past, state, at, site=state.plan.site.id, at=at))
                 self._tell_later(state, sender, at, at)
 

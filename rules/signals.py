@@ -72,6 +72,10 @@ class Sender:
             waits.append(turn - instant)
         return min((wait for wait in waits if wait is not None), default=None)
 
+    def is_moving_since(self, view: SiteView, told_at: int) -> bool:
+        """Tell whether time alone has changed what it says since it was told again, or since its newest sample."""
+        return self.looks_again_in(view, max(told_at, newest_of(view, self.series_keys))) is not None
+
     def _measured(self, memory: Histories, view: SiteView, instant: int) -> list[Measured | None]:
         found = view.series
         measured = [

@@ -185,7 +185,10 @@ def load_state(
     state.told_silent = data["told_silent"] if is_same_catalog else None
     state.tell_at, state.told_at = data.get("telling", (None, None))
     if not is_same_catalog and any(sender.has_wakes for sender in plan.senders):
-        state.tell_at = clock.at  # As with judges: a rule may be new, and a full car park say nothing for hours.
+        state.tell_at, state.told_at = (
+            clock.at,
+            None,
+        )  # As with judges: a rule may be new, and a full car park say nothing for hours.
     places = {judge.rule.key: place for place, judge in enumerate(plan.judges)}
     orphans: list[AlertEvent] = []
     for key, dumped in data["rules"].items():

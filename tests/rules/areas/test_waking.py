@@ -69,6 +69,20 @@ def test_a_window_at_rest_is_not_told_again(rig):
     assert told == []
 
 
+def test_a_rule_whose_window_rests_is_not_told_for_the_sake_of_another(rig):
+    long = {**BUSY, "id": "bb-01", "type": "area", "measure": {**BUSY["measure"], "over": "50min"}}
+    driven = rig(long, **BUSY)
+    full(driven, 0, 0)
+    full(driven, 10)
+    told = {}
+    while driven.now < START + 40 * MINUTE:
+        driven.now += MINUTE // 2
+        for signal in driven.engine.advance(driven.now).signals:
+            told.setdefault(signal.rule, []).append((signal.at - START) / MINUTE)
+    # The first look is for all; the shorter window is full from end to end at minute 20.
+    assert (told["aa-01"], told["bb-01"][-1]) == ([*range(11, 21)], 40)
+
+
 def test_a_restart_between_two_looks_changes_nothing(rig):
     plain, restarted = rig(**BUSY), rig(**BUSY)
     for driven in (plain, restarted):
