@@ -29,7 +29,7 @@ class Looks:
 @pytest.mark.parametrize(
     ("counts", "text"),
     [
-        pytest.param({}, "t.feeds.hydrology and 31 more are missing; run `citybrain topics ensure`", id="none"),
+        pytest.param({}, "t.feeds.hydrology and 32 more are missing; run `citybrain topics ensure`", id="none"),
         pytest.param(
             {name: count for name, count in COUNTS.items() if name != "t.journal"},
             "topic t.journal does not exist; run `citybrain topics ensure`",

@@ -101,7 +101,7 @@ def test_a_topic_has_its_partitions_and_settings(name: str, partitions: int, set
 
 def test_each_set_has_every_feed_scenario_and_state_once() -> None:
     names = [topic.name for topic in topics_for("p.")]
-    assert len(names) == len(set(names)) == 2 * (2 * len(SOURCES) + len(Scenario) + 6)
+    assert len(names) == len(set(names)) == 2 * (2 * len(SOURCES) + len(Scenario) + 7)
     assert {name.removeprefix("p.exercise.") for name in names[len(names) // 2 :]} == {
         name.removeprefix("p.") for name in names[: len(names) // 2]
     }
