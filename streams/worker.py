@@ -28,7 +28,7 @@ from streams.area_partition import AreaPartition
 from streams.canary import Canaries
 from streams.catalog_desk import LOOK_EVERY_S, Author, CatalogDesk
 from streams.catalog_log import KafkaCatalogs
-from streams.clients import Broker
+from streams.clients import Broker, topic_partitions
 from streams.guards import expected_stamps, require_all
 from streams.health import Pulse, Standing
 from streams.incident_partition import IncidentPartition
@@ -76,6 +76,7 @@ class Worker:
         self._pulse = pulse
         self._sources = {self._names.source(source): source for source in SOURCES}
         self._lanes: dict[TP, Lane] = {}
+        self._partitions: dict[Feed, int] = {}  # How many each feed has, for as long as it lives.
         self._is_stopping = False
         self._broker = Broker(settings.bootstrap, embedded=settings.embedded)
         self._watchdog = Watchdog(
@@ -167,6 +168,9 @@ class Worker:
         await self._reader.start()
         await self.catalogs.begin(self._files, self._own)
         self._desk.begin(self._files)
+        # Not from the consumer: in a group that others lead it may be given partitions before it has heard of topics.
+        counts = await asyncio.to_thread(topic_partitions, self._broker)
+        self._partitions = {feed: counts[self._names.feed(feed)] for feed in Feed}
         await self.app.start()
         try:
             yield
@@ -186,7 +190,7 @@ class Worker:
         stamps = expected_stamps(settings.status, is_simulated=settings.simulated)
         terms = Terms(
             self._names,
-            {feed: int(self.app.consumer.topic_partitions(self._names.feed(feed))) for feed in Feed},
+            self._partitions,
             checkpoint_every=round(settings.checkpoint_every_s * SECOND),
             # Where the producer stamps the records, the one producer of the run writes its clock records itself.
             appends_clock=stamps is TimestampType.APPEND,
