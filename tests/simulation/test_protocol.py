@@ -285,12 +285,7 @@ def the_area_stage_begins_with_the_newest_set(patch):
 
 def the_area_stage_goes_over_after_the_chunk(patch):
     # In which chunk a record comes is chance.
-    take, decide = AreaPartition.take, AreaPartition._decide
-
-    async def take_first(self, chunk):
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(AreaFold, "awaited_number", None)
-            return await take(self, chunk)
+    decide = AreaPartition._decide
 
     async def decide_after(self):
         agreed = self._fold.merge.agreed
@@ -298,7 +293,7 @@ def the_area_stage_goes_over_after_the_chunk(patch):
             self._fold.go_over(await self._rules(agreed), agreed)
         await decide(self)
 
-    patch.setattr(AreaPartition, "take", take_first)
+    patch.setattr(AreaFold, "awaited_number", None)
     patch.setattr(AreaPartition, "_decide", decide_after)
 
 
