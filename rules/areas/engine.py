@@ -90,7 +90,7 @@ class AreaEngine:
                 elif state.standing.wake_at == due.at:
                     state.newest_at = max(state.newest_at, due.at)
                     self._publisher.wake(state, state.standing, When(state.newest_at, due.at), events)
-            except Exception:
+            except Exception:  # Whatever it is: the other rules are judged all the same.
                 self._contain(state.id, due.at)
         return events
 
@@ -107,12 +107,12 @@ class AreaEngine:
                     self._take_signal(one, touched)
                 else:
                     touched.update((state.id, state) for state in self._take_event(one))
-            except Exception:
+            except Exception:  # Whatever it is: the other rules are judged all the same.
                 self._contain(one.rule if isinstance(one, Signal) else one.rule.id, at)
         for _, state in sorted(touched.items()):
             try:
                 self._judge(state, When(max(state.newest_at, instant), at), events)
-            except Exception:
+            except Exception:  # Whatever it is: the other rules are judged all the same.
                 self._contain(state.id, at)
         return events
 
